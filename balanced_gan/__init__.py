@@ -1,0 +1,26 @@
+"""Train a GAN on a folder of your own pictures, on a laptop's CPU.
+
+As a library:
+
+>>> from balanced_gan import BalancedGAN, build_discriminator, build_generator
+"""
+
+import importlib
+
+_HOMES = {
+    "BalancedGAN": "gan",
+    "InputError": "errors",
+    "Settings": "settings",
+    "build_discriminator": "networks",
+    "build_generator": "networks",
+    "draw_faces": "drawn_faces",
+    "whose_turn": "balance",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    # On first use, because TensorFlow takes seconds to import and `--help` needs none of it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,55 @@
+"""The rule of balance: which network trains on this batch."""
+
+
+def whose_turn(gap, margin, streak, max_streak):
+    """Says whether the generator (True) or the discriminator (False) trains now.
+
+    Both losses equal ln 2 when nobody can tell real from generated, so their
+    difference says who lags: the network with the higher loss has more to learn.
+    Training that network alone brings the losses together again and costs one
+    backward pass a batch instead of two.
+
+    Uses only comparisons, `&` and `|`: floats, NumPy arrays and tensors all work,
+    inside a compiled graph too.
+
+    Example:
+
+    >>> whose_turn(gap=0.9, margin=0.5, streak=1, max_streak=16)  # G lags
+    True
+    >>> whose_turn(gap=0.1, margin=0.5, streak=1, max_streak=16)  # balanced: alternate
+    False
+
+    Args:
+        gap: loss of the generator minus loss of the discriminator, in nats.
+        margin: *e*; the losses count as balanced while -e < gap < e. At 0 the
+            lagging network always trains; at infinity the two simply alternate.
+        streak: how many batches in a row the same network has trained until now:
+            positive for the generator, negative for the discriminator, 0 at the start.
+        max_streak: nobody trains more often than this in a row, however far it lags,
+            so that a saturated loss cannot shut the other network out for ever.
+
+    Returns:
+        A bool, or a boolean array or tensor where the arguments are such.
+    """
+    # 1. Out of balance: the network with the higher loss trains.
+    generator_lags = gap >= margin
+    # 2. In balance: they alternate, so whoever did not train last.
+    balanced = (gap < margin) & (gap > -margin)
+    generator = generator_lags | (balanced & (streak < 0))
+    # 3. Whatever the gap: after max_streak turns in a row it is the other's turn.
+    return (generator & (streak < max_streak)) | (streak <= -max_streak)
+
+
+def next_streak(streak, generator_turn):
+    """The streak after a turn: one longer if the same network trained again, else 1 or -1.
+
+    Args:
+        streak: the signed count before the turn, as in `whose_turn`.
+        generator_turn: 1 (or True) if the generator has just trained, else 0.
+
+    Returns:
+        The signed count after the turn; floats and integer tensors alike.
+    """
+    sign = 2 * generator_turn - 1
+    already = (abs(streak) + sign * streak) // 2  # |streak| if the same network, else 0
+    return sign * (already + 1)

@@ -1,0 +1,214 @@
+"""What happens around training, one small Keras callback per concern.
+
+Callbacks watch, draw and write; none of them changes what the networks learn. How far the
+run has come is always read from the model's own counter, `gan.batches`, which goes on
+counting when a run is resumed.
+"""
+
+import sys
+import time
+
+import keras
+from tqdm import tqdm
+
+from balanced_gan.pictures import encode_png, sheet, to_uint8
+from balanced_gan.run import write_whole
+from balanced_gan.sampling import latents_of
+
+GRID_SIDE = 8  # 64 pictures show whether they differ
+GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
+
+
+class Clock:
+    """Seconds spent training, over all sessions of a run.
+
+    Args:
+        before: seconds spent in earlier sessions.
+    """
+
+    def __init__(self, before=0.0):
+        self._start = time.monotonic() - before
+
+    def seconds(self):
+        return time.monotonic() - self._start
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends training when a budget is spent or somebody asks for it.
+
+    Args:
+        clock: a `Clock`.
+        last_step: total of batches after which to stop, or None.
+        minutes: of training after which to stop, or None.
+    """
+
+    def __init__(self, clock, last_step, minutes):
+        super().__init__()
+        self.clock = clock
+        self.last_step = last_step
+        self.minutes = minutes
+        self.asked = False  # set by the handler of Ctrl-C
+
+    def share_done(self):
+        """How much of the budget is spent, from 0 to 1."""
+        shares = [0.0]
+        if self.last_step:
+            shares.append(int(self.model.batches) / self.last_step)
+        if self.minutes:
+            shares.append(self.clock.seconds() / (60 * self.minutes))
+        return min(1.0, max(shares))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.asked or self.share_done() >= 1:
+            self.model.stop_training = True
+
+
+class Progress(keras.callbacks.Callback):
+    """One line for the whole run: epoch, speed, losses, gap, turns, time left.
+
+    Args:
+        stop: the `Stop` callback, which knows the budget.
+        per_epoch: batches an epoch.
+        batch_size: pictures a batch.
+    """
+
+    def __init__(self, stop, per_epoch, batch_size):
+        super().__init__()
+        self.stop = stop
+        self.per_epoch = per_epoch
+        self.batch_size = batch_size
+
+    def on_train_begin(self, logs=None):
+        self.first_step = int(self.model.batches)
+        self.began = time.monotonic()
+        # A log file gets a line every half minute, a terminal five a second.
+        interval = 0.2 if sys.stderr.isatty() else 30
+        self.bar = tqdm(
+            total=1.0,
+            initial=self.stop.share_done(),
+            mininterval=interval,
+            bar_format="{desc} {percentage:3.0f}%|{bar:12}| {elapsed}<{remaining}{postfix}",
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.batches)
+        turns_g, turns_d = int(self.model.generator_turns), int(self.model.discriminator_turns)
+        speed = (step - self.first_step) * self.batch_size / (time.monotonic() - self.began)
+        epochs = f"/{self.stop.last_step // self.per_epoch}" if self.stop.last_step else ""
+        self.bar.set_description_str(f"epoch {-(-step // self.per_epoch)}{epochs}", refresh=False)
+        self.bar.set_postfix_str(
+            f"{speed:.0f} images/s, loss G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
+            f"gap {logs['gap']:+.2f}, {turn_name(logs)} trains, "
+            f"turns G:D {100 * turns_g / (turns_g + turns_d):.0f}:"
+            f"{100 * turns_d / (turns_g + turns_d):.0f}",
+            refresh=False,
+        )
+        self.bar.update(self.stop.share_done() - self.bar.n)
+
+    def on_train_end(self, logs=None):
+        self.bar.refresh()
+        self.bar.close()
+
+
+class History(keras.callbacks.Callback):
+    """Appends a row to history.csv for each batch.
+
+    Args:
+        run: the `Run`.
+        clock: a `Clock`.
+        per_epoch: batches an epoch.
+    """
+
+    def __init__(self, run, clock, per_epoch):
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.per_epoch = per_epoch
+
+    def on_train_begin(self, logs=None):
+        self.file, self.writer = self.run.open_history(int(self.model.batches))
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.batches)
+        self.writer.writerow(
+            [
+                step,
+                -(-step // self.per_epoch),
+                f"{self.clock.seconds():.2f}",
+                *(f"{float(logs[key]):.5f}" for key in ("loss_G", "loss_D", "gap")),
+                turn_name(logs),
+            ]
+        )
+
+    def on_train_end(self, logs=None):
+        self.file.close()
+
+
+class Grids(keras.callbacks.Callback):
+    """Draws what the same latents give, at the start, every few epochs and at the end.
+
+    Args:
+        run: the `Run`.
+        per_epoch: batches an epoch.
+        every_epochs: epochs between two grids.
+    """
+
+    def __init__(self, run, per_epoch, every_epochs):
+        super().__init__()
+        self.run = run
+        self.per_epoch = per_epoch
+        self.every_steps = per_epoch * every_epochs
+
+    def on_train_begin(self, logs=None):
+        if int(self.model.batches) == 0:
+            self._draw(self.run.grid_file("untrained"))
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.batches)
+        if step % self.every_steps == 0:
+            self._draw(self.run.grid_file(f"epoch-{step // self.per_epoch:05d}"))
+
+    def on_train_end(self, logs=None):
+        self._draw(self.run.final_sheet)
+
+    def _draw(self, path):
+        seeds = range(GRID_SEED, GRID_SEED + GRID_SIDE**2)
+        pictures = self.model.ema_generator(latents_of(seeds, self.model.latent_dim))
+        write_whole(path, encode_png(sheet(to_uint8(pictures.numpy()), GRID_SIDE)))
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the state every so many minutes, and at the end.
+
+    Args:
+        run: the `Run`.
+        clock: a `Clock`.
+        every_minutes: minutes between two checkpoints.
+    """
+
+    def __init__(self, run, clock, every_minutes):
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.every_seconds = 60 * every_minutes
+
+    def on_train_begin(self, logs=None):
+        self.last = self.clock.seconds()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.clock.seconds() - self.last >= self.every_seconds:
+            self._save()
+
+    def on_train_end(self, logs=None):
+        self._save()
+
+    def _save(self):
+        self.run.save_checkpoint(self.model, self.clock.seconds())
+        self.last = self.clock.seconds()
+
+
+def turn_name(logs):
+    """Who trained on a batch: "G", "D", or "G+D" when both did."""
+    names = [name for name, turn in (("G", "turn_G"), ("D", "turn_D")) if logs[turn]]
+    return "+".join(names)

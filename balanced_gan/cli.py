@@ -1,0 +1,340 @@
+"""The command line: options -> Settings -> one function per --TYPE.
+
+TensorFlow and OpenCV are imported inside the functions, or `--help` would take five
+seconds.
+"""
+
+import dataclasses
+import os
+import secrets
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from balanced_gan.errors import InputError
+from balanced_gan.run import RUNS, create_run, find_run, matching_run, write_whole
+from balanced_gan.settings import Settings, kind
+
+_SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
+_NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
+
+
+class _GroupedOption(click.Option):
+    """An option that knows under which heading of `--help` it stands.
+
+    Args:
+        group: the heading.
+        only: the --TYPE that the option belongs to, or None for all.
+    """
+
+    def __init__(self, *args, group, only=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.group = group
+        self.only = only
+
+
+class _GroupedCommand(click.Command):
+    """A command whose `--help` lists the options under headings."""
+
+    def format_options(self, ctx, formatter):
+        groups = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record:
+                groups.setdefault(getattr(parameter, "group", "Other"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=28)
+
+
+def _option(*names, group, **kwargs):
+    return click.option(*names, cls=_GroupedOption, group=group, **kwargs)
+
+
+def _settings_options(function):
+    """Adds an option for every field of `Settings`, with its help, default and range."""
+    for setting in reversed(_SETTINGS.values()):
+        low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
+        flags = f"--{setting.name}"
+        if kind(setting) is bool:
+            flags, kind_of_value = f"{flags}/--no_{setting.name}", bool
+        elif choices:
+            kind_of_value = click.Choice(choices)
+        elif low is not None:
+            numbers = click.IntRange if kind(setting) is int else click.FloatRange
+            kind_of_value = numbers(low, high)
+        else:
+            kind_of_value = str
+        function = _option(
+            flags,
+            setting.name,
+            group=setting.metadata["group"],
+            only=None if setting.name == "seed" else "train",
+            type=kind_of_value,
+            default=setting.default,
+            show_default=True,
+            help=setting.metadata["meaning"],
+        )(function)
+    return function
+
+
+@click.command(
+    cls=_GroupedCommand,
+    context_settings={"max_content_width": 100},
+    epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
+    "2 the options were wrong.",
+)
+@_option(
+    "--TYPE",
+    "type_",
+    group="What to do",
+    type=click.Choice(["train", "generate"], case_sensitive=False),
+    default="train",
+    show_default=True,
+    help="Train on a folder of pictures, or make new pictures with what was trained.",
+)
+@_option(
+    "--run",
+    "run_name",
+    group="What to do",
+    help="A run's name, number or folder: train it further, or generate from it. "
+    "[default: the newest that fits]",
+)
+@_option(
+    "--resume",
+    is_flag=True,
+    group="What to do",
+    only="train",
+    help="Go on with the newest run and its settings, whatever they are.",
+)
+@_option(
+    "--new",
+    is_flag=True,
+    group="What to do",
+    only="train",
+    help="Start a new run even where one could be continued.",
+)
+@_option(
+    "--dry_run",
+    is_flag=True,
+    group="What to do",
+    only="train",
+    help="Show settings, size and estimated time of the job; write nothing.",
+)
+@_settings_options
+@_option(
+    "--img_num",
+    group="Generating",
+    only="generate",
+    type=click.IntRange(1, 1_000_000),
+    default=20,
+    show_default=True,
+    help="How many pictures to make.",
+)
+@_option(
+    "--truncation",
+    group="Generating",
+    only="generate",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Below 1: more ordinary, more alike pictures.",
+)
+@_option(
+    "--out",
+    group="Generating",
+    only="generate",
+    type=click.Path(file_okay=False),
+    help="Folder for the pictures. [default: images/NAME OF THE RUN, or the next free one]",
+)
+@click.pass_context
+def command(context, type_, run_name, resume, new, dry_run, img_num, truncation, out, **values):
+    """Train a GAN on a folder of your own pictures, on a CPU, and make new pictures with it.
+
+    \b
+    python train.py                               train on drawn faces, to try it
+    python train.py --path faces/ --epochs 50     train on your own pictures
+    python train.py --TYPE generate --img_num 20  make pictures
+
+    Training continues by itself: after Ctrl-C or a crash, give the same command again.
+    """
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+    }
+    for parameter in command.params:
+        only = getattr(parameter, "only", None)
+        if only and parameter.name in given and only != type_:
+            raise click.UsageError(f"{parameter.opts[0]} has no effect with --TYPE {type_}.")
+    if type_ == "generate":
+        seed = values["seed"] if "seed" in given else secrets.randbelow(1_000_000)
+        _generate(find_run(run_name), img_num, seed, truncation, out)
+        return
+    if new and (resume or run_name):
+        raise click.UsageError("--new starts a run; --resume and --run continue one.")
+    if values["path"] is not None:
+        values["path"] = str(Path(values["path"]).resolve())
+    if "minutes" in given and "epochs" not in given:
+        values["epochs"] = None
+    settings = Settings(**values)
+    run = None
+    if resume or run_name:
+        run = find_run(run_name)
+        settings = _continued(run, {name: values[name] for name in given & _SETTINGS.keys()})
+    elif not new:
+        run = matching_run(settings)
+        if run:
+            settings = dataclasses.replace(settings, precision=run.settings().precision)
+    _train(settings, run, dry_run)
+
+
+def _continued(run, given):
+    """The settings of a run, with what may change changed.
+
+    Raises:
+        InputError: if something was given that may not.
+    """
+    stored = run.settings()
+    for name, value in given.items():
+        if not _SETTINGS[name].metadata["may_change"] and value != getattr(stored, name):
+            raise InputError(
+                f"Run {run.name} was trained with {name}={getattr(stored, name)!r}, "
+                f"which cannot change on the way. Received: --{name} {value}. "
+                "Leave it out, or start a new run with --new."
+            )
+    if "minutes" in given and "epochs" not in given:
+        given["epochs"] = None
+    if "epochs" in given and "minutes" not in given:
+        given["minutes"] = None
+    return dataclasses.replace(
+        stored, **{name: v for name, v in given.items() if _SETTINGS[name].metadata["may_change"]}
+    )
+
+
+def _train(settings, run, dry_run):
+    with _quiet_import():
+        from balanced_gan import training
+    pictures, skipped = training.read_pictures(settings)
+    where = settings.path or "drawn faces, since no --path was given"
+    click.echo(f"Pictures: {len(pictures)} ({where})")
+    batch_size = training.fitting_batch_size(settings, len(pictures))
+    if batch_size < settings.batch_size:
+        click.echo(
+            f"          fewer than --batch_size {settings.batch_size}, so each batch holds all "
+            f"{batch_size} of them"
+        )
+    if skipped:
+        named = [f"{repr(name)[1:-1]} ({reason})" for name, reason in skipped[:_NAMED_SKIPS]]
+        more = f" and {len(skipped) - _NAMED_SKIPS} more" if len(skipped) > _NAMED_SKIPS else ""
+        click.echo(f"Skipped:  {len(skipped)}: {', '.join(named)}{more}")
+    if settings.precision == "auto":
+        precision, ratio = training.faster_precision()
+        settings = dataclasses.replace(settings, precision=precision)
+        click.echo(
+            f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"
+        )
+    if dry_run:
+        _show_job(settings, pictures, training)
+        return
+    if run is None:
+        run = create_run(settings)
+        click.echo(f"Run:      {run.path}, new")
+    else:
+        run.save_settings(settings)
+        click.echo(f"Run:      {run.path}, continued")
+    if skipped:
+        lines = "".join(f"{repr(name)[1:-1]}\t{reason}\n" for name, reason in skipped)
+        write_whole(run.path / "skipped.txt", lines.encode())
+    click.echo(f"Watch:    {run.path / 'grids'}; Ctrl-C saves and stops")
+    finished, damaged = training.train(settings, run, pictures)
+    for name in damaged:
+        click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
+    again = f"{_program()} --resume"
+    if finished:
+        budget, more = (
+            (f"{settings.epochs} epochs", f"--epochs {2 * settings.epochs}")
+            if settings.epochs
+            else (f"{settings.minutes:g} minutes", f"--minutes {2 * settings.minutes:g}")
+        )
+        click.echo(f"Trained:  {budget}. To go on: {again} {more}; to start over: --new")
+    else:
+        click.echo(f"Stopped:  everything is saved. To go on: {again}")
+    click.echo(f"Look at:  {run.final_sheet}")
+    click.echo(f"Next:     {_program()} --TYPE generate --img_num 20")
+
+
+def _show_job(settings, pictures, training):
+    """Prints the settings and the size of the job."""
+    for name, value in dataclasses.asdict(settings).items():
+        click.echo(f"  {name} = {value}")
+    seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, pictures)
+    batch_size = training.fitting_batch_size(settings, len(pictures))
+    per_epoch = len(pictures) // batch_size
+    click.echo(
+        f"Networks: generator {generator_size:,} and discriminator {discriminator_size:,} parameters"
+    )
+    click.echo(f"Epoch:    {per_epoch} batches of {batch_size}, {seconds * per_epoch:.1f} s")
+    limits = []
+    if settings.epochs:
+        limits.append((settings.epochs * per_epoch * seconds / 60, settings.epochs * per_epoch))
+    if settings.minutes:
+        limits.append((settings.minutes, settings.minutes * 60 / seconds))
+    minutes, steps = min(limits)
+    click.echo(f"Job:      about {steps:.0f} batches in {minutes:.1f} minutes; nothing was written")
+
+
+def _generate(run, img_num, seed, truncation, out):
+    with _quiet_import():
+        from balanced_gan import sampling
+    generator = sampling.load_generator(run)
+    folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
+    sheet = sampling.generate_files(generator, folder, img_num, seed, truncation)
+    click.echo(f"Pictures: {img_num} in {folder}, from {run.name} with --seed {seed}")
+    if img_num > sampling.SHEET_LIMIT:
+        click.echo(f"          the sheet shows the first {sampling.SHEET_LIMIT}")
+    click.echo(f"Look at:  {sheet}")
+
+
+@contextmanager
+def _quiet_import():
+    """Imports TensorFlow without its messages about processors and missing GPUs.
+
+    They are written before its own log level counts, straight to file descriptor 2.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow as tf
+
+        tf.zeros(1)  # the first operation prints them once more
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def _program():
+    """How the user calls us."""
+    return "python train.py" if sys.argv[0].endswith("train.py") else "balanced-gan"
+
+
+def main():
+    """Runs the command line; every expected error becomes one sentence."""
+    try:
+        command.main(prog_name=_program(), standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (InputError, OSError) as error:
+        sys.exit(f"Error: {error}")
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit("Stopped before training began; nothing was lost.")

@@ -1,0 +1,114 @@
+"""The two networks: a generator with BatchNorm and a discriminator without it.
+
+BatchNorm in the discriminator would let it compare pictures within a batch, so its
+logits, and with them the losses that the rule of balance reads, would depend on the
+company a picture is in.
+
+Both sides halve or double the picture in steps of two between its full size and a base of
+4 to 7 pixels; widths double towards the base, from `width` up to four times that. At
+64x64 the generator costs 0.38 GFLOP a picture forward and the discriminator 0.17.
+"""
+
+import keras
+from keras import layers
+
+from balanced_gan.settings import Settings
+
+
+def stages(image_size):
+    """How often a picture halves until its base is 4 to 7 pixels wide.
+
+    Args:
+        image_size: side in pixels.
+
+    Returns:
+        `(base, count)` with `image_size == base * 2**count`.
+
+    Raises:
+        ValueError: if the size is no such product.
+    """
+    for count in range(1, 8):
+        if 4 <= image_size / 2**count < 8 and image_size % 2**count == 0:
+            return image_size // 2**count, count
+    raise ValueError(
+        "image_size must be 4, 5, 6 or 7 times a power of two, such as 32, 64, 96 or 128. "
+        f"Received: image_size={image_size}"
+    )
+
+
+def _widths(count, width):
+    """Channels at each resolution, from half the full size down to the base."""
+    return [width * min(2**level, 4) for level in range(count)]
+
+
+def build_generator(
+    image_size=Settings.image_size,
+    channels=Settings.channels,
+    latent_dim=Settings.latent_dim,
+    width=Settings.width,
+):
+    """Latents in, pictures out: a dense layer, then nearest-neighbour upsampling and 3x3
+    convolutions with BatchNorm and ReLU, then one transposed convolution and tanh.
+
+    Upsampling followed by a convolution has no checkerboard (Odena et al. 2016) and gave
+    more varied pictures sooner than DCGAN's transposed convolutions (spread 0.44 against
+    0.25 after five minutes); the last layer, 3 channels deep, is too thin to matter.
+
+    Args:
+        image_size: side of the pictures in pixels; see `stages`.
+        channels: 3 for colour, 1 for grey.
+        latent_dim: length of a latent.
+        width: channels at half the full size; deeper stages have 2 and 4 times as many.
+
+    Returns:
+        A `keras.Model`, (B, latent_dim) -> (B, image_size, image_size, channels) in [-1, 1].
+
+    Raises:
+        ValueError: for an `image_size` that `stages` refuses.
+    """
+    base, count = stages(image_size)
+    *upper, deepest = _widths(count, width)
+    latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Dense(base * base * deepest, use_bias=False)(latents)
+    x = _normalise(layers.Reshape((base, base, deepest))(x))
+    for channels_out in reversed(upper):
+        x = layers.UpSampling2D(2, interpolation="nearest")(x)
+        x = layers.Conv2D(channels_out, 3, padding="same", use_bias=False)(x)
+        x = _normalise(x)
+    x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
+    # In float32 even under mixed precision: bfloat16 has no more than 256 steps in [-1, 1].
+    pictures = layers.Activation("tanh", dtype="float32", name="pictures")(x)
+    return keras.Model(latents, pictures, name="generator")
+
+
+def _normalise(x):
+    # Momentum 0.9 (Keras: 0.99): the statistics must keep up with a generator that is
+    # looked at after a hundred batches.
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def build_discriminator(
+    image_size=Settings.image_size, channels=Settings.channels, width=Settings.width
+):
+    """Pictures in, logits out: 4x4 convolutions of stride 2 with LeakyReLU, then one dense unit.
+
+    Args:
+        image_size: side of the pictures in pixels; see `stages`.
+        channels: 3 for colour, 1 for grey.
+        width: channels at half the full size; deeper stages have 2 and 4 times as many.
+
+    Returns:
+        A `keras.Model`, (B, image_size, image_size, channels) -> (B, 1) logits in float32;
+        positive means "looks real".
+
+    Raises:
+        ValueError: for an `image_size` that `stages` refuses.
+    """
+    _, count = stages(image_size)
+    pictures = keras.Input((image_size, image_size, channels), name="pictures")
+    x = pictures
+    for channels_out in _widths(count, width):
+        x = layers.Conv2D(channels_out, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
+    return keras.Model(pictures, logits, name="discriminator")

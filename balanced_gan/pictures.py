@@ -1,0 +1,343 @@
+"""Pictures in and out: folder -> uint8 arrays -> batches in [-1, 1], and back to PNG files.
+
+The only place that knows file formats, crops, OpenCV's blue-green-red order and the step
+between uint8 and [-1, 1]. Everywhere else a picture is RGB (or grey).
+"""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from balanced_gan.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory
+
+cv2.utils.logging.setLogLevel(
+    cv2.utils.logging.LOG_LEVEL_SILENT
+)  # bad files are named by us, once, not by OpenCV in between
+
+
+def load_folder(path, image_size, channels, crop, pattern=None, max_images=None):
+    """Reads every picture below a folder into one array, skipping what cannot be used.
+
+    Files are taken in the order of their sorted paths, so the same folder gives the same
+    array on every system. Decoding runs in threads: OpenCV releases Python's lock.
+
+    Args:
+        path: the folder; walked recursively, links to folders are not followed.
+        image_size: side of the square result in pixels.
+        channels: 3 for RGB, 1 for grey.
+        crop: "center", "pad" or "stretch"; see `fit_square`.
+        pattern: glob that the end of a file's path must match, `*F.png` or `front/*`;
+            None for all.
+        max_images: stop after so many good pictures; None for all.
+
+    Returns:
+        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and a list of
+        `(path relative to the folder, reason)`.
+
+    Raises:
+        InputError: if there is no such folder, or no usable picture in it.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
+    names = find_pictures(root, pattern)
+    limit = min(len(names), max_images or len(names))
+    pictures = np.empty((limit, image_size, image_size, channels), np.uint8)
+    skipped = []
+    good = 0
+    waiting = iter(names)
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=limit, desc="reading pictures", unit="", leave=False, delay=1) as progress,
+    ):
+        while good < limit:
+            chunk = list(islice(waiting, min(_READ_AHEAD, limit - good)))
+            if not chunk:
+                break
+            read = pool.map(lambda n: read_picture(root / n, image_size, channels, crop), chunk)
+            for name, result in zip(chunk, read, strict=True):
+                if isinstance(result, str):
+                    skipped.append((name, result))
+                else:
+                    pictures[good] = result
+                    good += 1
+                progress.update()
+    if good == 0:
+        found = f"{len(names)} found, none readable" if names else "none found"
+        wanted = f" whose path ends in {pattern!r}" if pattern else ""
+        raise InputError(
+            f"No picture to train on: looked below {str(root.resolve())!r} for "
+            f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}."
+        )
+    return pictures[:good], skipped
+
+
+def find_pictures(root, pattern=None):
+    """Sorted paths, relative to a folder, of what is named like a picture below it.
+
+    Args:
+        root: a `pathlib.Path`.
+        pattern: see `load_folder`.
+
+    Returns:
+        A list of strings with forward slashes. Folders named like a picture are in it, so
+        that they are reported rather than passed over.
+    """
+    names = []
+    for folder, subfolders, files in os.walk(root):
+        for name in subfolders + files:
+            relative = Path(folder, name).relative_to(root).as_posix()
+            matches = not pattern or PurePosixPath(root.name, relative).match(pattern)
+            if name.lower().endswith(SUFFIXES) and matches:
+                names.append(relative)
+    return sorted(names)
+
+
+def read_picture(path, image_size, channels, crop):
+    """One file as a square picture, or the reason why not.
+
+    Args:
+        path: a `pathlib.Path`.
+        image_size: side in pixels.
+        channels: 3 for RGB, 1 for grey.
+        crop: see `fit_square`.
+
+    Returns:
+        uint8 (image_size, image_size, channels), or a string for `skipped`.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return "a folder, not a file"
+        if not stat.S_ISREG(mode):
+            return "not a regular file"  # opening a fifo would wait for ever
+        data = path.read_bytes()  # not cv2.imread, which fails on non-ASCII names on Windows
+    except FileNotFoundError:
+        return "a link to nothing" if path.is_symlink() else "gone while reading"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
+    if not data:
+        return "an empty file"
+    if _is_cut_short(data):
+        return "cut short"
+    picture = _decode(data, image_size)
+    if picture is None:
+        return "not a picture that OpenCV can read"
+    picture = fit_square(picture, image_size, crop)
+    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
+    return cv2.cvtColor(picture, code).reshape(image_size, image_size, channels)
+
+
+def fit_square(picture, size, crop):
+    """Makes any picture a square of the given side.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        size: side in pixels.
+        crop: "center" cuts off what is over on the longer side, "pad" adds black on the
+            shorter, "stretch" distorts.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    height, width = picture.shape[:2]
+    if crop == "center":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture = picture[top : top + side, left : left + side]
+    elif crop == "pad":
+        scale = size / max(height, width)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        resized = _resize(picture, *inner)
+        picture = np.zeros((size, size, 3), np.uint8)
+        left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+        picture[top : top + inner[1], left : left + inner[0]] = resized
+    return _resize(picture, size, size)
+
+
+def _resize(picture, width, height):
+    # Area averaging is the only OpenCV interpolation that does not alias when shrinking.
+    shrinks = picture.shape[1] >= width and picture.shape[0] >= height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(picture, (width, height), interpolation=interpolation)
+
+
+def _decode(data, image_size):
+    """uint8 (H, W, 3) in OpenCV's order, upright, without alpha; None if unreadable."""
+    buffer = np.frombuffer(data, np.uint8)
+    flags = cv2.IMREAD_COLOR
+    try:
+        if data.startswith(b"\xff\xd8"):
+            flags = _reduced_flags(min(_scan_jpeg(data)[:2]), image_size)
+        elif _may_have_alpha(data):
+            unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+            if unchanged is not None and unchanged.ndim == 3 and unchanged.shape[2] == 4:
+                return _on_white(unchanged)
+        picture = cv2.imdecode(buffer, flags)
+    except cv2.error:  # such as dimensions past OpenCV's limit
+        return None
+    return picture
+
+
+def _reduced_flags(shorter_side, image_size):
+    """JPEG can be decoded at 1/2, 1/4 or 1/8 for a fraction of the time; area averaging
+    then starts from at least the size that is wanted."""
+    for factor, flags in (
+        (8, cv2.IMREAD_REDUCED_COLOR_8),
+        (4, cv2.IMREAD_REDUCED_COLOR_4),
+        (2, cv2.IMREAD_REDUCED_COLOR_2),
+    ):
+        if shorter_side >= factor * image_size:
+            return flags
+    return cv2.IMREAD_COLOR
+
+
+def _may_have_alpha(data):
+    """PNG, WebP and TIFF can; a CMYK TIFF has four channels of another kind."""
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return not _is_cmyk_tiff(data)
+    return data.startswith(b"\x89PNG") or data[8:12] == b"WEBP"
+
+
+def _is_cmyk_tiff(data):
+    """Whether the tag PhotometricInterpretation (262) of the first page says 5, separated."""
+    order = "little" if data[:2] == b"II" else "big"
+
+    def number(at, length):
+        return int.from_bytes(data[at : at + length], order)
+
+    first = number(4, 4)
+    entries = (first + 2 + 12 * i for i in range(number(first, 2)))
+    return any(number(at, 2) == 262 and number(at + 8, 2) == 5 for at in entries)
+
+
+def _on_white(picture):
+    """Composites blue-green-red-alpha, 8 or 16 bits, on white."""
+    most = np.iinfo(picture.dtype).max
+    alpha = picture[:, :, 3:].astype(np.float32) / most
+    colour = picture[:, :, :3].astype(np.float32) * (255 / most)
+    return np.uint8(np.rint(colour * alpha + 255 * (1 - alpha)))
+
+
+def _is_cut_short(data):
+    """Whether the end of the file is missing.
+
+    OpenCV decodes such files to pictures with a grey rest, and says so only on the
+    terminal, so each format's own mark of the end is looked for here.
+    """
+    if data.startswith(b"\xff\xd8"):
+        return not _scan_jpeg(data)[2]
+    if data.startswith(b"\x89PNG"):
+        return b"IEND\xaeB`\x82" not in data
+    if data[:4] == b"RIFF":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    if data[:2] == b"BM":
+        return int.from_bytes(data[2:6], "little") > len(data)
+    return False
+
+
+def _scan_jpeg(data):
+    """`(width, height, whole)` of a JPEG file, from its markers.
+
+    Walks the segments up to the first scan, because embedded thumbnails have markers too;
+    within a scan 0xFF is always followed by 0, so the end mark there is the real one.
+    """
+    width = height = 0
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
+            height = int.from_bytes(data[at + 5 : at + 7], "big")
+            width = int.from_bytes(data[at + 7 : at + 9], "big")
+        if marker == 0xDA:  # start of scan
+            return width, height, data.find(b"\xff\xd9", at) >= 0
+        if marker == 0xFF:  # fill byte
+            at += 1
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return width, height, False
+
+
+def batches(pictures, batch_size, seed, mirror, first_batch=0):
+    """An endless `tf.data.Dataset` of training batches.
+
+    Each epoch is a new random order, of which the last incomplete batch is left out. Order
+    and mirroring are functions of the seed and the batch's number alone, which is why a
+    resumed run sees exactly the batches that the uninterrupted one would have seen.
+
+    Args:
+        pictures: uint8 (N, S, S, C), N at least `batch_size`.
+        batch_size: pictures a batch.
+        seed: of order and mirroring.
+        mirror: whether half the pictures are flipped left to right.
+        first_batch: number of the batch to begin with, 0 for a new run.
+
+    Returns:
+        A dataset of float32 (batch_size, S, S, C) in [-1, 1].
+    """
+    import tensorflow as tf  # here, so that reading pictures does not wait for it
+
+    per_epoch = len(pictures) // batch_size
+    store = tf.constant(pictures)
+
+    def order_of(epoch):
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(pictures)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+    def picture_batch(number, indices):
+        batch = tf.cast(tf.gather(store, indices), tf.float32) / 127.5 - 1
+        if mirror:
+            key = tf.stack([tf.constant(seed, tf.int64), number])
+            flip = tf.random.stateless_uniform((batch_size, 1, 1, 1), key) < 0.5
+            batch = tf.where(flip, tf.reverse(batch, axis=[2]), batch)
+        return batch
+
+    orders = tf.data.Dataset.range(first_batch // per_epoch, tf.int64.max).flat_map(order_of)
+    numbers = tf.data.Dataset.counter(first_batch)
+    numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
+    return numbered.map(picture_batch).prefetch(2)
+
+
+def to_uint8(pictures):
+    """Pictures in [-1, 1], as networks make them, as uint8."""
+    return np.uint8(np.rint(np.clip(pictures, -1, 1) * 127.5 + 127.5))
+
+
+def sheet(pictures, columns):
+    """Lays pictures out in rows of the given length; empty places are white.
+
+    Args:
+        pictures: uint8 (N, S, S, C).
+        columns: pictures a row.
+
+    Returns:
+        uint8 (rows * S, columns * S, C).
+    """
+    count, size, _, channels = pictures.shape
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, size, size, channels), 255, np.uint8)
+    cells[:count] = pictures
+    cells = cells.reshape(rows, columns, size, size, channels).swapaxes(1, 2)
+    return cells.reshape(rows * size, columns * size, channels)
+
+
+def encode_png(picture):
+    """The bytes of a PNG file.
+
+    Args:
+        picture: uint8 (H, W, 3) RGB or (H, W, 1) grey.
+    """
+    if picture.shape[2] == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", picture)[1].tobytes()

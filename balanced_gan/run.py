@@ -1,0 +1,271 @@
+"""The run folder: everything that a run leaves on disk, and how it is found again.
+
+runs/001-faces/
+    settings.json       what was asked for
+    skipped.txt         pictures that could not be used, and why
+    history.csv         one row a batch
+    grids/              real pictures, the untrained grid, the same latents over time
+    checkpoints/        everything needed to go on; the last few
+    generator.keras     the EMA generator, as new as the newest checkpoint
+    final.png           the last grid
+"""
+
+import csv
+import io
+import os
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from balanced_gan.errors import InputError
+from balanced_gan.settings import Settings
+
+RUNS = Path("runs")  # below the folder the program is started in
+KEPT_CHECKPOINTS = 3  # of about 42 MB at 64x64
+HISTORY_COLUMNS = ("step", "epoch", "seconds", "loss_G", "loss_D", "gap", "turn")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder.
+
+    Args:
+        path: the folder, a `pathlib.Path`.
+    """
+
+    path: Path
+
+    @property
+    def name(self):
+        return self.path.name
+
+    @property
+    def generator_file(self):
+        return self.path / "generator.keras"
+
+    @property
+    def history_file(self):
+        return self.path / "history.csv"
+
+    @property
+    def final_sheet(self):
+        return self.path / "final.png"
+
+    def grid_file(self, label):
+        """Where a grid goes.
+
+        Args:
+            label: "real", "untrained" or "epoch-00005".
+        """
+        return self.path / "grids" / f"{label}.png"
+
+    def settings(self):
+        """The run's `Settings`.
+
+        Raises:
+            InputError: if settings.json is missing or not as it must be.
+        """
+        file = self.path / "settings.json"
+        try:
+            return Settings.from_json(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{str(self.path)!r} is not a run: it has no settings.json.") from None
+        except (InputError, OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{str(file)!r} cannot be used: {error}.") from None
+
+    def save_settings(self, settings):
+        """Writes settings.json."""
+        write_whole(self.path / "settings.json", settings.to_json().encode())
+
+    def save_checkpoint(self, gan, seconds):
+        """Saves all variables of a compiled model, and its EMA generator beside them.
+
+        Args:
+            gan: a compiled `BalancedGAN`.
+            seconds: spent training so far.
+        """
+        arrays = {f"v{i:04d}": np.asarray(v) for i, v in enumerate(_all_variables(gan))}
+        buffer = io.BytesIO()
+        np.savez(buffer, seconds=seconds, **arrays)
+        step = int(gan.batches)
+        write_whole(self.path / "checkpoints" / f"step-{step:08d}.npz", buffer.getvalue())
+        self.save_generator(gan.ema_generator)
+        for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
+            old.unlink(missing_ok=True)
+
+    def save_generator(self, generator):
+        """Writes generator.keras."""
+        temporary = self.path / "generator.tmp.keras"  # Keras insists on the suffix
+        generator.save(temporary)
+        os.replace(temporary, self.generator_file)
+
+    def load_checkpoint(self, gan):
+        """Restores the newest whole checkpoint into a compiled model.
+
+        Args:
+            gan: a compiled `BalancedGAN` of the same settings.
+
+        Returns:
+            `(seconds, damaged)`: seconds spent training until then, and the names of newer
+            checkpoints that could not be read. Without any checkpoint, the model stays as
+            it is and seconds is 0.
+
+        Raises:
+            InputError: if there are checkpoints and none can be read.
+        """
+        damaged = []
+        checkpoints = self._checkpoints()
+        for file in checkpoints:
+            try:
+                seconds, arrays = _read_checkpoint(file, _all_variables(gan))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                damaged.append(file.name)
+                continue
+            for variable, array in zip(_all_variables(gan), arrays, strict=True):
+                variable.assign(array)
+            return seconds, damaged
+        if checkpoints:
+            raise InputError(
+                f"No checkpoint of {str(self.path)!r} can be read: {', '.join(damaged)}."
+            )
+        return 0.0, []
+
+    def _checkpoints(self):
+        """Newest first."""
+        return sorted((self.path / "checkpoints").glob("step-*.npz"), reverse=True)
+
+    def open_history(self, steps):
+        """Opens history.csv for appending, without rows past a step.
+
+        After a crash the file is ahead of the checkpoint that training goes on from, and
+        its last line may be torn.
+
+        Args:
+            steps: rows up to this step stay.
+
+        Returns:
+            `(file, writer)`: the open file and a `csv.writer` on it.
+        """
+        rows = []
+        if self.history_file.exists():
+            text = self.history_file.read_text(encoding="utf-8", errors="replace")
+            for line in text.split("\n")[1:]:
+                if line.count(",") == len(HISTORY_COLUMNS) - 1 and line.split(",")[0].isdigit():
+                    if int(line.split(",")[0]) <= steps:
+                        rows.append(line)
+        text = "\n".join([",".join(HISTORY_COLUMNS), *rows]) + "\n"
+        write_whole(self.history_file, text.encode())
+        file = self.history_file.open("a", encoding="utf-8", newline="")
+        return file, csv.writer(file, lineterminator="\n")
+
+
+def _all_variables(gan):
+    """Everything that training changes: networks, EMA, random states, counters, optimizers."""
+    return [
+        *gan.variables,
+        *gan.generator_optimizer.variables,
+        *gan.discriminator_optimizer.variables,
+    ]
+
+
+def _read_checkpoint(file, variables):
+    """`(seconds, arrays)` of a file, or an exception if it does not fit; assigns nothing."""
+    with np.load(file, allow_pickle=False) as stored:  # its zip format checks sums on reading
+        arrays = [stored[f"v{i:04d}"] for i in range(len(variables))]
+        seconds = float(stored["seconds"])
+    if len(variables) != len(stored.files) - 1 or any(
+        array.shape != tuple(variable.shape)
+        for array, variable in zip(arrays, variables, strict=True)
+    ):
+        raise ValueError("made by other networks")
+    return seconds, arrays
+
+
+def create_run(settings):
+    """Makes the next numbered run folder, with settings.json in it.
+
+    Args:
+        settings: a `Settings`.
+
+    Returns:
+        The new `Run`.
+    """
+    source = Path(settings.path).resolve().name if settings.path else "drawn-faces"
+    label = re.sub(r"[^\w.-]+", "-", source).strip("-.") or "pictures"
+    number = max((_number(run.name) for run in all_runs()), default=0) + 1
+    while True:
+        path = RUNS / f"{number:03d}-{label}"
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:  # another process was faster
+            number += 1
+    run = Run(path)
+    (path / "grids").mkdir()
+    (path / "checkpoints").mkdir()
+    run.save_settings(settings)
+    return run
+
+
+def all_runs():
+    """Every run folder, newest first."""
+    folders = [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
+    return [Run(path) for path in sorted(folders, key=lambda p: _number(p.name), reverse=True)]
+
+
+def _number(name):
+    match = re.match(r"(\d+)-", name)
+    return int(match[1]) if match else 0
+
+
+def find_run(name=None):
+    """The run of a name, number or path; the newest if None.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name is None:
+        runs = all_runs()
+        if not runs:
+            raise InputError(
+                f"There is no run in {str(RUNS.resolve())!r} yet; make one with: "
+                "python train.py --TYPE train --path FOLDER"
+            )
+        return runs[0]
+    for path in (Path(name), RUNS / name):
+        if (path / "settings.json").is_file():
+            return Run(path)
+    numbered = [run for run in all_runs() if name.isdigit() and _number(run.name) == int(name)]
+    if numbered:
+        return numbered[0]
+    known = ", ".join(run.name for run in all_runs()[:10]) or "none"
+    raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
+
+
+def matching_run(settings):
+    """The newest run that a training command of these settings would continue, or None."""
+    for run in all_runs():
+        try:
+            if run.settings().identity() == settings.identity():
+                return run
+        except InputError:  # a damaged folder matches nothing
+            continue
+    return None
+
+
+def write_whole(path, data):
+    """Writes a file so that a crash leaves the old one or the new one, never half of it.
+
+    Args:
+        path: a `pathlib.Path`; its folder must exist.
+        data: bytes.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,4 @@
+from balanced_gan.cli import main
+
+if __name__ == "__main__":
+    main()
