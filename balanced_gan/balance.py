@@ -21,8 +21,8 @@ def whose_turn(gap, margin, streak, max_streak):
 
     Args:
         gap: loss of the generator minus loss of the discriminator, in nats.
-        margin: *e*; the losses count as balanced while -e < gap < e. At 0 the
-            lagging network always trains; at infinity the two simply alternate.
+        margin: *e*, the gap to stay below, in nats. At 0 the lagging network always
+            trains; at infinity the two simply alternate.
         streak: how many batches in a row the same network has trained until now:
             positive for the generator, negative for the discriminator, 0 at the start.
         max_streak: nobody trains more often than this in a row, however far it lags,
@@ -31,10 +31,12 @@ def whose_turn(gap, margin, streak, max_streak):
     Returns:
         A bool, or a boolean array or tensor where the arguments are such.
     """
-    # 1. Out of balance: the network with the higher loss trains.
-    generator_lags = gap >= margin
-    # 2. In balance: they alternate, so whoever did not train last.
-    balanced = (gap < margin) & (gap > -margin)
+    # 1. Once half the margin is used up, the network with the higher loss trains. Half,
+    #    because a batch's gap scatters around its mean: whoever waits for the whole
+    #    margin sits on its edge, with every second batch beyond it.
+    generator_lags = gap >= margin / 2
+    # 2. In between they alternate: whoever did not train last.
+    balanced = (gap < margin / 2) & (gap > -margin / 2)
     generator = generator_lags | (balanced & (streak < 0))
     # 3. Whatever the gap: after max_streak turns in a row it is the other's turn.
     return (generator & (streak < max_streak)) | (streak <= -max_streak)

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from balanced_gan.errors import InputError
-from balanced_gan.run import RUNS, create_run, find_run, matching_run, write_whole
+from balanced_gan.run import create_run, find_run, matching_run, write_whole
 from balanced_gan.settings import Settings, kind
 
 _SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
@@ -274,7 +274,7 @@ def _show_job(settings, pictures, training):
     batch_size = training.fitting_batch_size(settings, len(pictures))
     per_epoch = len(pictures) // batch_size
     click.echo(
-        f"Networks: generator {generator_size:,} and discriminator {discriminator_size:,} parameters"
+        f"Networks: generator {generator_size:,}, discriminator {discriminator_size:,} parameters"
     )
     click.echo(f"Epoch:    {per_epoch} batches of {batch_size}, {seconds * per_epoch:.1f} s")
     limits = []

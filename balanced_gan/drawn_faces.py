@@ -65,7 +65,7 @@ def _draw_face(random):
     skin, hair, eyes, wall, clothes = (
         _near(palette, random) for palette in (_SKIN, _HAIR, _EYES, _WALL, _CLOTHES)
     )
-    x, y = (int(v) for v in (128, 126) + random.integers((-14, -8), (15, 9)))  # of the head
+    x, y = (int(v) for v in random.integers((114, 118), (143, 135)))  # centre of the head
     half_width, half_height = (int(v) for v in random.integers((50, 68), (64, 82)))
     long_hair = random.random() < 0.4
     turn = int(random.integers(-10, 11))  # the features move sideways as the head turns

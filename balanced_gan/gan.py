@@ -16,7 +16,7 @@ class BalancedGAN(keras.Model):
     On each batch both networks run forward once, which gives both losses; `whose_turn`
     then picks the network that trains, and only that one runs backward. An exponential
     moving average (EMA) of the generator is kept from the first batch on and makes the
-    pictures: it is steadier than the generator itself (Yazıcı et al. 2019).
+    pictures: it is steadier than the generator itself (Yazici et al. 2019, arXiv 1806.04498).
 
     Example:
 
@@ -34,8 +34,6 @@ class BalancedGAN(keras.Model):
         balance: "margin" for the rule; "alternate" to take turns whatever the losses;
             "both" to train both networks on every batch, from the same forward pass.
         max_streak: most turns in a row for one network.
-        gap_smoothing: share of the past in the average of the gap that the rule reads, in
-            [0, 1); 0 reads each batch's own gap.
         augmentation: whether the discriminator sees pictures through `augment`.
         ema_decay: share of the past in the average of the generator's weights, in [0, 1).
         seed: of latents and augmentation.
@@ -51,7 +49,6 @@ class BalancedGAN(keras.Model):
         margin=Settings.margin,
         balance=Settings.balance,
         max_streak=Settings.max_streak,
-        gap_smoothing=Settings.gap_smoothing,
         augmentation=Settings.augmentation,
         ema_decay=Settings.ema_decay,
         seed=Settings.seed,
@@ -67,22 +64,20 @@ class BalancedGAN(keras.Model):
         self.margin = float("inf") if balance == "alternate" else margin
         self.balance = balance
         self.max_streak = max_streak
-        self.gap_smoothing = gap_smoothing
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.latent_dim = generator.input_shape[-1]
         self.seed_generator = keras.random.SeedGenerator(seed)
         # Counters are variables so that checkpoints and compiled graphs carry them.
-        self.generator_turns = self._counter("generator_turns", "int32")
-        self.discriminator_turns = self._counter("discriminator_turns", "int32")
-        self.streak = self._counter("streak", "int32")
-        self.smoothed_gap = self._counter("smoothed_gap", "float32")
-        self.batches = self._counter("batches", "int32")
+        self.generator_turns = self._counter("generator_turns")
+        self.discriminator_turns = self._counter("discriminator_turns")
+        self.streak = self._counter("streak")
+        self.batches = self._counter("batches")
         self.built = True
 
-    def _counter(self, name, dtype):
+    def _counter(self, name):
         return self.add_weight(
-            shape=(), initializer="zeros", dtype=dtype, trainable=False, name=name
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name=name
         )
 
     def compile(
@@ -129,8 +124,6 @@ class BalancedGAN(keras.Model):
             loss_d = discriminator_loss(real_logits, generated_logits)
 
         gap = loss_g - loss_d
-        smoothing = ops.where(self.batches > 0, self.gap_smoothing, 0.0)
-        self.smoothed_gap.assign(smoothing * self.smoothed_gap + (1 - smoothing) * gap)
         self.batches.assign_add(1)
 
         def generator_trains():
@@ -146,9 +139,7 @@ class BalancedGAN(keras.Model):
             discriminator_trains()
             turn_g, turn_d = generator_trains(), 1
         else:
-            generator_turn = whose_turn(
-                self.smoothed_gap.value, self.margin, self.streak.value, self.max_streak
-            )
+            generator_turn = whose_turn(gap, self.margin, self.streak.value, self.max_streak)
             turn_g = tf.cond(generator_turn, generator_trains, discriminator_trains)
             turn_d = 1 - turn_g
             self.streak.assign(next_streak(self.streak.value, turn_g))

@@ -11,6 +11,7 @@ runs/001-faces/
 """
 
 import csv
+import dataclasses
 import io
 import os
 import re
@@ -87,7 +88,7 @@ class Run:
             gan: a compiled `BalancedGAN`.
             seconds: spent training so far.
         """
-        arrays = {f"v{i:04d}": np.asarray(v) for i, v in enumerate(_all_variables(gan))}
+        arrays = {f"v{i:04d}": v.numpy() for i, v in enumerate(_all_variables(gan))}
         buffer = io.BytesIO()
         np.savez(buffer, seconds=seconds, **arrays)
         step = int(gan.batches)
@@ -152,10 +153,10 @@ class Run:
         rows = []
         if self.history_file.exists():
             text = self.history_file.read_text(encoding="utf-8", errors="replace")
-            for line in text.split("\n")[1:]:
-                if line.count(",") == len(HISTORY_COLUMNS) - 1 and line.split(",")[0].isdigit():
-                    if int(line.split(",")[0]) <= steps:
-                        rows.append(line)
+            for line in text.split("\n")[1:-1]:  # what follows the last "\n" is torn or empty
+                step = line.split(",")[0]
+                if step.isdigit() and int(step) <= steps:
+                    rows.append(line)
         text = "\n".join([",".join(HISTORY_COLUMNS), *rows]) + "\n"
         write_whole(self.history_file, text.encode())
         file = self.history_file.open("a", encoding="utf-8", newline="")
@@ -246,13 +247,20 @@ def find_run(name=None):
 
 
 def matching_run(settings):
-    """The newest run that a training command of these settings would continue, or None."""
+    """The newest run that a training command of these settings would continue, or None.
+
+    A precision of "auto" fits whatever it was once decided to be.
+    """
     for run in all_runs():
         try:
-            if run.settings().identity() == settings.identity():
-                return run
+            stored = run.settings()
         except InputError:  # a damaged folder matches nothing
             continue
+        asked = settings
+        if settings.precision == "auto":
+            asked = dataclasses.replace(settings, precision=stored.precision)
+        if stored.identity() == asked.identity():
+            return run
     return None
 
 

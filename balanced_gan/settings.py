@@ -57,7 +57,7 @@ class Settings:
         64,
         "Pictures",
         "Side in pixels.",
-        choices=tuple(base * 2**n for n in (3, 4, 5) for base in (4, 5, 6, 7)) + (256,),
+        choices=(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256),
     )
     channels: int = _setting(3, "Pictures", "3 for colour, 1 for grey.", choices=(3, 1))
     mirror: bool = _setting(True, "Pictures", "Flip half of the pictures left to right.")
@@ -108,9 +108,6 @@ class Settings:
         choices=("margin", "both", "alternate"),
     )
     max_streak: int = _setting(16, "Balance", "Most turns in a row for one network.", 1, 1_000_000)
-    gap_smoothing: float = _setting(
-        0.0, "Balance", "Share of the past in the gap that the rule reads.", 0.0, 0.999
-    )
 
     # Watching
     grid_every_epochs: int = _setting(

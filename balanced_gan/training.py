@@ -67,7 +67,6 @@ def build_gan(settings):
             margin=settings.margin,
             balance=settings.balance,
             max_streak=settings.max_streak,
-            gap_smoothing=settings.gap_smoothing,
             augmentation=settings.augmentation,
             ema_decay=settings.ema_decay,
             seed=settings.seed,

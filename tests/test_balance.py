@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from balanced_gan import whose_turn
+from balanced_gan.balance import next_streak
+
+G, D = True, False
+# gap, margin, streak, max_streak, who trains
+TRUTH_TABLE = [
+    (0.9, 0.5, 1, 16, G),  # past the margin the generator lags, again
+    (0.9, 0.5, -3, 16, G),
+    (-0.9, 0.5, 1, 16, D),  # the discriminator lags
+    (-0.9, 0.5, -3, 16, D),
+    (0.26, 0.5, 1, 16, G),  # half the margin is where the rule acts
+    (0.25, 0.5, 1, 16, G),  # ... that limit included
+    (0.24, 0.5, 1, 16, D),
+    (-0.24, 0.5, -1, 16, G),
+    (-0.25, 0.5, -1, 16, D),
+    (-0.26, 0.5, -1, 16, D),
+    (0.0, 0.5, 5, 16, D),  # balanced: whoever did not train last
+    (0.0, 0.5, -5, 16, G),
+    (0.0, 0.5, 0, 16, D),  # the first batch of all
+    (9.0, 0.5, 15, 16, G),  # the cap on turns in a row
+    (9.0, 0.5, 16, 16, D),
+    (-9.0, 0.5, -15, 16, D),
+    (-9.0, 0.5, -16, 16, G),
+    (9.0, 0.5, 1, 1, D),  # a cap of 1 is strict alternation
+    (0.001, 0.0, 3, 16, G),  # no margin: the lagging network, always
+    (-0.001, 0.0, -3, 16, D),
+    (0.0, 0.0, 3, 16, G),
+    (1e9, float("inf"), 1, 16, D),  # an infinite margin: alternation
+    (-1e9, float("inf"), -1, 16, G),
+]
+
+
+@pytest.mark.parametrize("gap, margin, streak, max_streak, turn", TRUTH_TABLE)
+def test_truth_table(gap, margin, streak, max_streak, turn):
+    assert whose_turn(gap, margin, streak, max_streak) is turn
+
+
+def test_tensors_give_the_same_table():
+    gap, margin, streak, max_streak, turn = zip(*TRUTH_TABLE, strict=True)
+    decide = tf.function(whose_turn)
+    got = decide(*(tf.constant(x, tf.float32) for x in (gap, margin, streak, max_streak)))
+    assert got.dtype == tf.bool
+    np.testing.assert_array_equal(got, turn)
+
+
+@pytest.mark.parametrize("as_type", [int, tf.constant])
+@pytest.mark.parametrize(
+    "streak, turn, after",
+    [(0, 1, 1), (0, 0, -1), (3, 1, 4), (3, 0, -1), (-3, 0, -4), (-3, 1, 1)],
+)
+def test_streak_counts_turns_in_a_row(streak, turn, after, as_type):
+    assert int(next_streak(as_type(streak), as_type(turn))) == after
+
+
+def test_a_saturated_loss_shuts_nobody_out():
+    streak, turns = 0, []
+    for _ in range(40):
+        turns.append(whose_turn(100.0, 0.5, streak, 4))
+        streak = next_streak(streak, int(turns[-1]))
+    assert turns == [G, G, G, G, D] * 8

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from balanced_gan.losses import discriminator_loss, generator_loss
+
+LN2 = np.log(2)
+
+
+def test_both_are_ln_2_when_nobody_can_tell():
+    zeros = np.zeros((4, 1), "float32")
+    assert float(generator_loss(zeros)) == pytest.approx(LN2)
+    assert float(discriminator_loss(zeros, zeros)) == pytest.approx(LN2)
+
+
+def test_a_discriminator_that_is_right_has_the_lower_loss():
+    real, generated = np.full((4, 1), 2, "float32"), np.full((4, 1), -3, "float32")
+    # -log sigmoid(2) = 0.1269, -log sigmoid(3) = 0.0486, -log sigmoid(-3) = 3.0486
+    assert float(discriminator_loss(real, generated)) == pytest.approx((0.1269 + 0.0486) / 2, 1e-3)
+    assert float(generator_loss(generated)) == pytest.approx(3.0486, 1e-4)
+
+
+def test_large_logits_stay_finite():
+    huge = np.full((4, 1), 1e4, "float32")
+    assert float(generator_loss(-huge)) == pytest.approx(1e4)
+    assert float(discriminator_loss(-huge, huge)) == pytest.approx(1e4)

@@ -1,0 +1,139 @@
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from balanced_gan import BalancedGAN, InputError, Settings, build_discriminator, build_generator
+from balanced_gan.run import (
+    KEPT_CHECKPOINTS,
+    Run,
+    all_runs,
+    create_run,
+    find_run,
+    matching_run,
+    write_whole,
+)
+
+
+def tiny_gan(seed=0):
+    keras.utils.set_random_seed(seed)
+    gan = BalancedGAN(
+        build_generator(32, latent_dim=8, width=4), build_discriminator(32, width=4), seed=seed
+    )
+    gan.compile()
+    return gan
+
+
+def test_runs_are_numbered_and_named_after_the_folder(workplace):
+    names = [create_run(Settings(path=p)).name for p in (None, "/x/my faces!/", "/x/ünï")]
+    assert names == ["001-drawn-faces", "002-my-faces", "003-ünï"]
+    (workplace / "runs" / "notes").mkdir()
+    assert [run.name for run in all_runs()] == names[::-1]
+
+
+def test_find_by_number_name_path_or_newest(workplace):
+    first, second = create_run(Settings()), create_run(Settings(path="/x/b"))
+    assert find_run() == second
+    for name in ("1", "001", "001-drawn-faces", str(workplace / "runs" / "001-drawn-faces")):
+        assert find_run(name).path.resolve() == first.path.resolve()
+    with pytest.raises(InputError, match=r"run='7'.*002-b, 001-drawn-faces"):
+        find_run("7")
+
+
+def test_no_run_yet_says_how_to_make_one(workplace):
+    with pytest.raises(InputError, match="TYPE train --path FOLDER"):
+        find_run()
+
+
+def test_matching_run_is_the_newest_of_the_same_identity(workplace):
+    create_run(Settings(seed=1, precision="float32"))
+    newer = create_run(Settings(seed=1, epochs=3, precision="bfloat16"))
+    create_run(Settings(seed=2, precision="float32"))
+    damaged = create_run(Settings(seed=1))
+    (damaged.path / "settings.json").write_text("{")
+    assert matching_run(Settings(seed=1, epochs=9)) == newer  # "auto" fits what it once chose
+    assert matching_run(Settings(seed=1, precision="float32")).name.startswith("001")
+    assert matching_run(Settings(seed=3)) is None
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"margin": -1}', '{"a": 1}', "\x00"])
+def test_damaged_settings_are_one_sentence(tmp_path, text):
+    if text is not None:
+        (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(InputError, match=r"settings\.json"):
+        Run(tmp_path).settings()
+
+
+def test_checkpoint_round_trip_is_exact(workplace, face_batch):
+    run, gan = create_run(Settings()), tiny_gan()
+    gan.train_step(face_batch)
+    run.save_checkpoint(gan, seconds=12.5)
+    other = tiny_gan(seed=9)
+    assert run.load_checkpoint(other) == (12.5, [])
+    for _ in range(3):  # both go on alike: random states, optimizers and counters came along
+        logs = gan.train_step(face_batch), other.train_step(face_batch)
+        assert {k: float(v) for k, v in logs[0].items()} == {
+            k: float(v) for k, v in logs[1].items()
+        }
+    for mine, theirs in zip(gan.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, face_batch):
+    run, gan = create_run(Settings()), tiny_gan()
+    for second in range(KEPT_CHECKPOINTS + 2):
+        gan.train_step(face_batch)
+        run.save_checkpoint(gan, second)
+    files = sorted((run.path / "checkpoints").iterdir())
+    assert [file.name for file in files] == [f"step-{n:08d}.npz" for n in (3, 4, 5)]
+
+    data = files[-1].read_bytes()
+    files[-1].write_bytes(data[: len(data) // 2])  # torn
+    at = data.index(b"v0005.npy") + 200
+    files[-2].write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])  # one bit flipped
+    fresh = tiny_gan()
+    assert run.load_checkpoint(fresh) == (2.0, [files[-1].name, files[-2].name])
+    assert int(fresh.batches) == 3
+    files[0].write_bytes(b"")
+    with pytest.raises(InputError, match=r"No checkpoint of .* can be read"):
+        run.load_checkpoint(fresh)
+
+
+def test_checkpoint_of_other_networks_is_refused(workplace):
+    run = create_run(Settings())
+    run.save_checkpoint(tiny_gan(), 0)
+    wider = BalancedGAN(
+        build_generator(32, latent_dim=8, width=8), build_discriminator(32, width=4)
+    )
+    wider.compile()
+    before = [v.numpy() for v in wider.variables]
+    with pytest.raises(InputError):
+        run.load_checkpoint(wider)
+    assert all(np.array_equal(a, b) for a, b in zip(before, wider.variables, strict=True))
+
+
+def test_history_forgets_what_the_checkpoint_does_not_know(workplace):
+    run = create_run(Settings())
+    file, writer = run.open_history(0)
+    writer.writerows([[step, 1, "1.00", 0.7, 0.7, 0.0, "D"] for step in (1, 2, 3)])
+    file.write("4,1,1.0")  # power cut
+    file.close()
+    file, writer = run.open_history(2)
+    writer.writerow([3, 1, "9.00", 0.6, 0.6, 0.0, "G"])
+    file.close()
+    rows = list(csv.DictReader(run.history_file.open()))
+    assert [(row["step"], row["seconds"]) for row in rows] == [
+        ("1", "1.00"),
+        ("2", "1.00"),
+        ("3", "9.00"),
+    ]
+
+
+def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
+    file = tmp_path / "a"
+    write_whole(file, b"old")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_whole(file, b"new")
+    assert file.read_bytes() == b"old"
