@@ -179,7 +179,10 @@ def command(context, type_, run_name, resume, new, dry_run, img_num, truncation,
         values["path"] = str(Path(values["path"]).resolve())
     if "minutes" in given and "epochs" not in given:
         values["epochs"] = None
-    settings = Settings(**values)
+    try:
+        settings = Settings(**values)
+    except InputError as error:  # such as nan, which is in no range and out of none
+        raise click.UsageError(f"--{error}") from None
     run = None
     if resume or run_name:
         run = find_run(run_name)

@@ -88,10 +88,13 @@ class Run:
             gan: a compiled `BalancedGAN`.
             seconds: spent training so far.
         """
-        arrays = {f"v{i:04d}": v.numpy() for i, v in enumerate(_all_variables(gan))}
+        arrays = {f"v{i:04d}": v.value.numpy() for i, v in enumerate(_all_variables(gan))}
         buffer = io.BytesIO()
         np.savez(buffer, seconds=seconds, **arrays)
         step = int(gan.batches)
+        if self.history_file.exists():  # must not fall behind the checkpoint in a power cut
+            with self.history_file.open("ab") as history:
+                os.fsync(history.fileno())
         write_whole(self.path / "checkpoints" / f"step-{step:08d}.npz", buffer.getvalue())
         self.save_generator(gan.ema_generator)
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
@@ -159,7 +162,8 @@ class Run:
                     rows.append(line)
         text = "\n".join([",".join(HISTORY_COLUMNS), *rows]) + "\n"
         write_whole(self.history_file, text.encode())
-        file = self.history_file.open("a", encoding="utf-8", newline="")
+        # Line by line, so that a killed process loses none of its rows.
+        file = self.history_file.open("a", buffering=1, encoding="utf-8", newline="")
         return file, csv.writer(file, lineterminator="\n")
 
 

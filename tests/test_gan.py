@@ -23,7 +23,7 @@ def steps(gan, batch, count):
 
 
 def weights(network):
-    return [w.numpy() for w in network.trainable_variables]
+    return [w.value.numpy() for w in network.trainable_variables]
 
 
 def same(first, second):

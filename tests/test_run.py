@@ -107,7 +107,7 @@ def test_checkpoint_of_other_networks_is_refused(workplace):
         build_generator(32, latent_dim=8, width=8), build_discriminator(32, width=4)
     )
     wider.compile()
-    before = [v.numpy() for v in wider.variables]
+    before = [v.value.numpy() for v in wider.variables]
     with pytest.raises(InputError):
         run.load_checkpoint(wider)
     assert all(np.array_equal(a, b) for a, b in zip(before, wider.variables, strict=True))

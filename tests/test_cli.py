@@ -1,0 +1,180 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import PROJECT, TINY
+from PIL import Image
+from test_pictures import bad_files
+
+from balanced_gan.pictures import encode_png
+
+
+@pytest.fixture
+def folder(workplace, faces):
+    """A folder of 10 good pictures."""
+    path = workplace / "my faces"
+    path.mkdir()
+    for number, face in enumerate(faces[:10]):
+        (path / f"{number}.png").write_bytes(encode_png(face))
+    return path
+
+
+def test_train_resume_generate(train_py, folder, workplace):
+    train = ["--TYPE", "TRAIN", "--path", folder, *TINY, "--epochs"]
+    code, out, err = train_py(*train, 1)
+    assert code == 0
+    for promised in ("Pictures: 10", "runs/001-my-faces, new", "final.png", "--img_num 20"):
+        assert promised in out.replace("\\", "/")
+    assert "epoch 1/1" in err and "images/s" in err and "turns G:D" in err
+
+    code, out, _ = train_py(*train, 3)
+    assert code == 0 and "001-my-faces, continued" in out
+    assert len((workplace / "runs/001-my-faces/history.csv").read_text().splitlines()) == 4
+
+    code, out, _ = train_py("--TYPE", "generate", "--img_num", 5, "--seed", 7)
+    assert code == 0
+    made = workplace / "images" / "001-my-faces"
+    assert sorted(p.name for p in made.iterdir()) == [
+        *(f"seed-{n:06d}.png" for n in range(7, 12)),
+        "sheet.png",
+    ]
+    assert Image.open(made / "seed-000007.png").size == (32, 32)
+    # Once more: the same pictures, beside the earlier ones and not over them.
+    code, out, _ = train_py("--TYPE", "generate", "--img_num", 5, "--seed", 7, "--run", 1)
+    again = workplace / "images" / "001-my-faces-2"
+    assert code == 0 and str(again.relative_to(workplace)) in out
+    for file in made.iterdir():
+        assert (again / file.name).read_bytes() == file.read_bytes()
+
+
+def test_generate_defaults(train_py, workplace):
+    assert train_py(*TINY, "--epochs", 1)[0] == 0
+    seeds = set()
+    for _ in range(2):
+        code, out, _ = train_py("--TYPE", "Generate", "--out", "here")
+        assert code == 0
+        seeds.add(out.split("--seed ")[1].split()[0])
+    assert len(seeds) == 2  # new pictures each time, and the seed to repeat them
+    assert len(list((workplace / "here-2").glob("seed-*.png"))) == 20
+
+
+def test_truncation_makes_pictures_more_alike(train_py, workplace):
+    assert train_py(*TINY, "--epochs", 3)[0] == 0
+    spread = {}
+    for truncation in (1, 0.2):
+        out = workplace / str(truncation)
+        train_py("--TYPE", "generate", "--seed", 1, "--truncation", truncation, "--out", out)
+        pictures = [np.asarray(Image.open(file)) for file in out.glob("seed-*.png")]
+        spread[truncation] = np.std(pictures, axis=0).mean()
+    assert spread[0.2] < 0.7 * spread[1]
+
+
+def test_bad_files_are_summed_up_and_listed(train_py, folder, workplace):
+    expected = bad_files(folder)
+    (folder / "evil\x1b[31m.jpg").touch()
+    code, out, _ = train_py("--path", folder, *TINY, "--epochs", 1)
+    assert code == 0 and "Pictures: 10" in out
+    assert f"Skipped:  {len(expected) + 1}:" in out and "\x1b" not in out
+    listed = (workplace / "runs/001-my-faces/skipped.txt").read_text(encoding="utf-8")
+    rows = dict(line.split("\t") for line in listed.splitlines())
+    assert expected.items() <= rows.items() and "evil\\x1b[31m.jpg" in rows
+
+
+def test_fewer_pictures_than_a_batch_is_said(train_py, folder):
+    code, out, _ = train_py("--path", folder, *TINY, "--batch_size", 32, "--epochs", 1)
+    assert code == 0 and "fewer than --batch_size 32" in out and "all 10" in out
+
+
+def test_dry_run_writes_nothing(train_py, workplace):
+    code, out, _ = train_py("--dry_run", *TINY, "--epochs", 4)
+    assert code == 0 and not list(workplace.iterdir())
+    for promised in ("margin = 0.5", "parameters", "2 batches of 8", "about 8 batches"):
+        assert promised in out
+
+
+def test_resume_takes_the_newest_run_with_its_settings(train_py, workplace):
+    train_py(*TINY, "--epochs", 1, "--margin", 0.3)
+    code, out, _ = train_py("--resume", "--epochs", 2, "--margin", 0.3)
+    assert code == 0 and "continued" in out
+    stored = json.loads((workplace / "runs/001-drawn-faces/settings.json").read_text())
+    assert stored["margin"] == 0.3 and stored["epochs"] == 2 and stored["batch_size"] == 8
+    code, _, err = train_py("--resume", "--margin", 0.4)
+    assert code == 1 and "margin=0.3" in err and "--margin 0.4" in err and "--new" in err
+    code, out, _ = train_py("--resume")
+    assert code == 0 and "--epochs 4" in out  # done already: says how to train it further
+
+
+@pytest.mark.parametrize(
+    "args, named",
+    [
+        (["--margin", "-1"], ["--margin", "-1"]),
+        (["--batch_size", "0"], ["--batch_size", "0"]),
+        (["--batch_size", "many"], ["--batch_size", "many"]),
+        (["--epochs", "1.5"], ["--epochs", "1.5"]),
+        (["--image_size", "65"], ["--image_size", "65"]),
+        (["--crop", "round"], ["--crop", "round", "center"]),
+        (["--TYPE", "dance"], ["--TYPE", "dance", "train", "generate"]),
+        (["--colour", "3"], ["--colour"]),
+        (["--learning_rate", "nan"], ["--learning_rate", "nan"]),
+        (["--TYPE", "generate", "--margin", "1"], ["--margin", "generate"]),
+        (["--img_num", "3"], ["--img_num", "train"]),
+        (["--TYPE", "generate", "--img_num", "0"], ["--img_num", "0"]),
+        (["--TYPE", "generate", "--truncation", "0"], ["--truncation", "0"]),
+        (["--new", "--resume"], ["--new", "--resume"]),
+    ],
+)
+def test_wrong_options_exit_with_2_and_name_what_was_received(train_py, args, named):
+    code, _, err = train_py(*args)
+    assert code == 2
+    assert all(name in err for name in named)
+
+
+@pytest.mark.parametrize(
+    "args, named",
+    [
+        (["--path", "nowhere"], "nowhere"),
+        (["--path", "."], "No picture to train on"),
+        (["--TYPE", "generate"], "There is no run"),
+        (["--resume"], "There is no run"),
+        (["--run", "x/y"], "run='x/y'"),
+    ],
+)
+def test_what_cannot_be_done_exits_with_1(train_py, workplace, args, named):
+    code, _, err = train_py(*args)
+    assert code == 1 and named in err and len(err.strip().splitlines()) == 1
+    assert not (workplace / "runs").exists()
+
+
+def test_damaged_run_is_one_sentence(train_py, workplace):
+    train_py(*TINY, "--epochs", 1)
+    run = workplace / "runs/001-drawn-faces"
+    (run / "generator.keras").write_bytes(b"PK damaged")
+    code, _, err = train_py("--TYPE", "generate")
+    assert code == 1 and "cannot be loaded" in err and len(err.strip().splitlines()) == 1
+    (run / "settings.json").write_text("{}}")
+    code, _, err = train_py("--resume")
+    assert code == 1 and "settings.json" in err and len(err.strip().splitlines()) == 1
+
+
+def test_help_needs_no_tensorflow():
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\n"
+        "from balanced_gan.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "assert not {'tensorflow', 'keras', 'cv2'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--grid_every_epochs" in done.stdout
+
+
+def test_no_chatter_of_libraries(workplace):
+    command = [sys.executable, PROJECT / "train.py", *TINY, "--epochs", "1"]
+    done = subprocess.run(command, cwd=workplace, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 6, done.stdout
+    left = [line for line in done.stderr.replace("\r", "\n").splitlines() if line.strip()]
+    assert left and all("epoch" in line or "%" in line for line in left), left

@@ -1,0 +1,181 @@
+"""A run's life: resumed, interrupted, killed, repeated."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import PROJECT, TINY
+
+from balanced_gan import InputError, Settings, training
+from balanced_gan.run import Run, create_run
+
+TINY_SETTINGS = dict(
+    image_size=32,
+    width=4,
+    batch_size=8,
+    latent_dim=8,
+    max_images=20,
+    precision="float32",
+    grid_every_epochs=1,
+)
+
+
+def train(**changes):
+    """Trains on the drawn faces in this process -> the run."""
+    settings = Settings(**{**TINY_SETTINGS, **changes})
+    run = create_run(settings)
+    go_on(run, settings)
+    return run
+
+
+def go_on(run, settings):
+    pictures, _ = training.read_pictures(settings)
+    return training.train(settings, run, pictures)
+
+
+def state(run):
+    """The newest checkpoint's arrays, without the time it took."""
+    newest = sorted((run.path / "checkpoints").iterdir())[-1]
+    with np.load(newest) as stored:
+        return {name: stored[name] for name in stored.files if name != "seconds"}
+
+
+def history(run):
+    rows = list(csv.DictReader(run.history_file.open()))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def assert_same_run(first, second):
+    one, other = state(first), state(second)
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert history(first) == history(second)
+    assert first.final_sheet.read_bytes() == second.final_sheet.read_bytes()
+
+
+@pytest.fixture
+def uninterrupted(workplace):
+    """A run of 6 epochs of 2 batches."""
+    return train(epochs=6)
+
+
+def test_a_run_folder_holds_what_it_promises(uninterrupted):
+    names = {
+        path.relative_to(uninterrupted.path).as_posix() for path in uninterrupted.path.rglob("*.*")
+    }
+    grids = {f"grids/epoch-{n:05d}.png" for n in range(1, 7)}
+    assert names == grids | {
+        "settings.json",
+        "history.csv",
+        "generator.keras",
+        "final.png",
+        "grids/real.png",
+        "grids/untrained.png",
+        "checkpoints/step-00000012.npz",
+    }
+    rows = history(uninterrupted)
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    assert [int(row["epoch"]) for row in rows] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
+    for row in rows:
+        gap = float(row["loss_G"]) - float(row["loss_D"])
+        assert float(row["gap"]) == pytest.approx(gap, abs=2e-5)
+    assert {row["turn"] for row in rows} == {"G", "D"}
+
+
+def test_same_seed_repeats_and_another_does_not(uninterrupted):
+    assert_same_run(uninterrupted, train(epochs=6))
+    assert history(uninterrupted) != history(train(epochs=6, seed=1))
+
+
+def test_resumed_equals_uninterrupted(uninterrupted):
+    run = train(epochs=2)
+    assert len(history(run)) == 4
+    assert go_on(run, Settings(**TINY_SETTINGS, epochs=6)) == (True, [])
+    assert_same_run(run, uninterrupted)
+
+
+def test_resumed_from_the_checkpoint_before_a_damaged_one(uninterrupted):
+    run = train(epochs=4, checkpoint_every_minutes=0.0)  # one after each batch
+    newest = sorted((run.path / "checkpoints").iterdir())[-1]
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    assert go_on(run, Settings(**TINY_SETTINGS, epochs=6)) == (True, [newest.name])
+    assert_same_run(run, uninterrupted)
+
+
+def test_a_finished_run_is_left_alone(uninterrupted):
+    before = uninterrupted.history_file.read_bytes()
+    assert go_on(uninterrupted, Settings(**TINY_SETTINGS, epochs=6)) == (True, [])
+    assert uninterrupted.history_file.read_bytes() == before
+
+
+def test_fewer_pictures_than_a_batch(workplace):
+    run = train(epochs=3, max_images=3)
+    assert len(history(run)) == 3
+
+
+def test_one_grey_picture_at_another_size(workplace):
+    run = train(epochs=2, max_images=1, channels=1, image_size=48)
+    assert len(history(run)) == 2
+
+
+@pytest.mark.parametrize("balance, turns", [("both", ["G+D"] * 4), ("alternate", list("DGDG"))])
+def test_other_balances(workplace, balance, turns):
+    assert [row["turn"] for row in history(train(epochs=2, balance=balance))] == turns
+
+
+def test_minutes_end_a_run(workplace):
+    run = train(epochs=None, minutes=0.1)
+    seconds = [float(row["seconds"]) for row in csv.DictReader(run.history_file.open())]
+    assert seconds[-1] >= 6 > seconds[-2]
+
+
+def test_without_a_readable_checkpoint_nothing_is_overwritten(uninterrupted):
+    newest = sorted((uninterrupted.path / "checkpoints").iterdir())[-1]
+    newest.write_bytes(b"")
+    with pytest.raises(InputError, match="No checkpoint"):
+        go_on(uninterrupted, Settings(**TINY_SETTINGS, epochs=9))
+    assert len(history(uninterrupted)) == 12
+
+
+def start(workplace, *args):
+    """Starts the command line as a process and waits until it has trained a few batches."""
+    command = [sys.executable, PROJECT / "train.py", *TINY, *args]
+    flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
+    process = subprocess.Popen(
+        command, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **flags
+    )
+    checkpoints = workplace / "runs" / "001-drawn-faces" / "checkpoints"
+    while process.poll() is None and len(list(checkpoints.glob("step-*.npz"))) < 2:
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()[1]
+    return process
+
+
+@pytest.mark.parametrize("how", ["interrupt", "kill"])
+def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, how):
+    command = ["--epochs", "60", "--checkpoint_every_minutes", "0"]
+    process = start(workplace, *command)
+    if how == "kill":
+        process.kill()
+        process.wait()
+    else:
+        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert "everything is saved" in out and "train.py --resume" in out
+        assert "Traceback" not in err
+    run = Run(workplace / "runs" / "001-drawn-faces")
+    assert len(state(run)) > 20  # whatever the instant, the newest checkpoint is whole
+
+    code, out, _ = train_py(*TINY, *command)  # the same command goes on
+    assert code == 0 and "001-drawn-faces, continued" in out
+    assert [int(row["step"]) for row in history(run)] == list(range(1, 121))
+
+    code, out, _ = train_py(*TINY, *command, "--new")
+    assert_same_run(run, Run(workplace / "runs" / "002-drawn-faces"))
