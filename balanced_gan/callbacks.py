@@ -84,6 +84,7 @@ class Progress(keras.callbacks.Callback):
         # A log file gets a line every half minute, a terminal five a second.
         interval = 0.2 if sys.stderr.isatty() else 30
         self.bar = tqdm(
+            desc="compiling",
             total=1.0,
             initial=self.stop.share_done(),
             mininterval=interval,

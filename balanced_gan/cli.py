@@ -340,4 +340,4 @@ def main():
     except (InputError, OSError) as error:
         sys.exit(f"Error: {error}")
     except (KeyboardInterrupt, click.Abort):
-        sys.exit("Stopped before training began; nothing was lost.")
+        sys.exit("Stopped; nothing already made is lost.")

@@ -165,6 +165,10 @@ class BalancedGAN(keras.Model):
         for slow, fast in zip(self.ema_generator.weights, self.generator.weights, strict=True):
             slow.assign(decay * slow + (1 - decay) * fast)
 
+    def call(self, latents):
+        """Pictures of latents, (B, latent_dim) -> (B, S, S, C), from the EMA generator."""
+        return self.ema_generator(latents)
+
     def random_latents(self, count):
         """Latents from the model's own random stream, (count, latent_dim), normal(0, 1)."""
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator)
@@ -178,8 +182,7 @@ class BalancedGAN(keras.Model):
         Returns:
             (count, S, S, C) float32 NumPy array in [-1, 1].
         """
-        latents = self.random_latents(count)
-        return self.ema_generator.predict(latents, batch_size=64, verbose=0)
+        return self.predict(self.random_latents(count), batch_size=64, verbose=0)
 
 
 def _adam(learning_rate):

@@ -104,6 +104,8 @@ class Run:
         """Writes generator.keras."""
         temporary = self.path / "generator.tmp.keras"  # Keras insists on the suffix
         generator.save(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, self.generator_file)
 
     def load_checkpoint(self, gan):

@@ -94,7 +94,11 @@ class Settings:
         choices=("auto", "float32", "bfloat16"),
     )
     seed: int = _setting(
-        0, "Training", "Of everything random; the same seed repeats a run.", 0, 2**31 - 1
+        0,
+        "Training",
+        "The same seed repeats a run; generating: of the first picture, else new.",
+        0,
+        2**31 - 1,
     )
 
     # Balance

@@ -184,14 +184,17 @@ def _real_grid(pictures, seed):
 @contextmanager
 def _finish_batch_on_interrupt(stop):
     """Makes the first Ctrl-C (or SIGTERM) finish the batch, and a second one stop at once."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGBREAK"):  # what Windows sends when a window is closed
+        numbers.append(signal.SIGBREAK)
 
     def ask(number, frame):
         stop.asked = True
-        for number in before:
-            signal.signal(number, before[number])
+        for each, handler in before.items():
+            signal.signal(each, handler)
         print("\nFinishing this batch and saving...", file=sys.stderr)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield
     finally:
