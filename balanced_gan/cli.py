@@ -14,79 +14,20 @@ from pathlib import Path
 import click
 
 from balanced_gan.errors import InputError
+from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
 from balanced_gan.run import create_run, find_run, matching_run, write_whole
-from balanced_gan.settings import Settings, kind
+from balanced_gan.settings import Settings
 
-_SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
 _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 
 
-class _GroupedOption(click.Option):
-    """An option that knows under which heading of `--help` it stands.
-
-    Args:
-        group: the heading.
-        only: the --TYPE that the option belongs to, or None for all.
-    """
-
-    def __init__(self, *args, group, only=None, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.group = group
-        self.only = only
-
-
-class _GroupedCommand(click.Command):
-    """A command whose `--help` lists the options under headings."""
-
-    def format_options(self, ctx, formatter):
-        groups = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record:
-                groups.setdefault(getattr(parameter, "group", "Other"), []).append(record)
-        for heading, records in groups.items():
-            with formatter.section(heading):
-                formatter.write_dl(records, col_max=28)
-
-
-def _option(*names, group, **kwargs):
-    return click.option(*names, cls=_GroupedOption, group=group, **kwargs)
-
-
-def _settings_options(function):
-    """Adds an option for every field of `Settings`, with its help, default and range."""
-    for setting in reversed(_SETTINGS.values()):
-        low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
-        flags = f"--{setting.name}"
-        if kind(setting) is bool:
-            flags, kind_of_value = f"{flags}/--no_{setting.name}", bool
-        elif choices:
-            kind_of_value = click.Choice(choices)
-        elif low is not None:
-            numbers = click.IntRange if kind(setting) is int else click.FloatRange
-            kind_of_value = numbers(low, high)
-        else:
-            kind_of_value = str
-        function = _option(
-            flags,
-            setting.name,
-            group=setting.metadata["group"],
-            only=None if setting.name == "seed" else "train",
-            type=kind_of_value,
-            default=setting.default,
-            show_default=True,
-            help=setting.metadata["meaning"],
-        )(function)
-    return function
-
-
 @click.command(
-    cls=_GroupedCommand,
+    cls=GroupedCommand,
     context_settings={"max_content_width": 100},
     epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
     "2 the options were wrong.",
 )
-@_option(
+@option(
     "--TYPE",
     "type_",
     group="What to do",
@@ -95,36 +36,36 @@ def _settings_options(function):
     show_default=True,
     help="Train on a folder of pictures, or make new pictures with what was trained.",
 )
-@_option(
+@option(
     "--run",
     "run_name",
     group="What to do",
     help="A run's name, number or folder: train it further, or generate from it. "
     "[default: the newest that fits]",
 )
-@_option(
+@option(
     "--resume",
     is_flag=True,
     group="What to do",
     only="train",
     help="Go on with the newest run and its settings, whatever they are.",
 )
-@_option(
+@option(
     "--new",
     is_flag=True,
     group="What to do",
     only="train",
     help="Start a new run even where one could be continued.",
 )
-@_option(
+@option(
     "--dry_run",
     is_flag=True,
     group="What to do",
     only="train",
     help="Show settings, size and estimated time of the job; write nothing.",
 )
-@_settings_options
-@_option(
+@settings_options
+@option(
     "--img_num",
     group="Generating",
     only="generate",
@@ -133,7 +74,7 @@ def _settings_options(function):
     show_default=True,
     help="How many pictures to make.",
 )
-@_option(
+@option(
     "--truncation",
     group="Generating",
     only="generate",
@@ -142,7 +83,7 @@ def _settings_options(function):
     show_default=True,
     help="Below 1: more ordinary, more alike pictures.",
 )
-@_option(
+@option(
     "--out",
     group="Generating",
     only="generate",
@@ -186,7 +127,7 @@ def command(context, type_, run_name, resume, new, dry_run, img_num, truncation,
     run = None
     if resume or run_name:
         run = find_run(run_name)
-        settings = _continued(run, {name: values[name] for name in given & _SETTINGS.keys()})
+        settings = _continued(run, {name: values[name] for name in given & SETTINGS.keys()})
     elif not new:
         run = matching_run(settings)
         if run:
@@ -202,7 +143,7 @@ def _continued(run, given):
     """
     stored = run.settings()
     for name, value in given.items():
-        if not _SETTINGS[name].metadata["may_change"] and value != getattr(stored, name):
+        if not SETTINGS[name].metadata["may_change"] and value != getattr(stored, name):
             raise InputError(
                 f"Run {run.name} was trained with {name}={getattr(stored, name)!r}, "
                 f"which cannot change on the way. Received: --{name} {value}. "
@@ -213,7 +154,7 @@ def _continued(run, given):
     if "epochs" in given and "minutes" not in given:
         given["minutes"] = None
     return dataclasses.replace(
-        stored, **{name: v for name, v in given.items() if _SETTINGS[name].metadata["may_change"]}
+        stored, **{name: v for name, v in given.items() if SETTINGS[name].metadata["may_change"]}
     )
 
 
@@ -252,19 +193,17 @@ def _train(settings, run, dry_run):
         lines = "".join(f"{repr(name)[1:-1]}\t{reason}\n" for name, reason in skipped)
         write_whole(run.path / "skipped.txt", lines.encode())
     click.echo(f"Watch:    {run.path / 'grids'}; Ctrl-C saves and stops")
-    finished, damaged = training.train(settings, run, pictures)
-    for name in damaged:
+    outcome = training.train(settings, run, pictures)
+    for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
     again = f"{_program()} --resume"
-    if finished:
-        budget, more = (
-            (f"{settings.epochs} epochs", f"--epochs {2 * settings.epochs}")
-            if settings.epochs
-            else (f"{settings.minutes:g} minutes", f"--minutes {2 * settings.minutes:g}")
-        )
-        click.echo(f"Trained:  {budget}. To go on: {again} {more}; to start over: --new")
+    done = f"{outcome.epochs} epochs in {outcome.minutes:.1f} minutes"
+    if outcome.finished and settings.minutes:
+        click.echo(f"Trained:  {done}. To go on: {again} --minutes {2 * settings.minutes:g}")
+    elif outcome.finished:
+        click.echo(f"Trained:  {done}. To go on: {again} --epochs {2 * outcome.epochs}")
     else:
-        click.echo(f"Stopped:  everything is saved. To go on: {again}")
+        click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
     click.echo(f"Look at:  {run.final_sheet}")
     click.echo(f"Next:     {_program()} --TYPE generate --img_num 20")
 
@@ -330,6 +269,8 @@ def _program():
 
 def main():
     """Runs the command line; every expected error becomes one sentence."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
+        stream.reconfigure(errors="backslashreplace")
     try:
         command.main(prog_name=_program(), standalone_mode=False)
     except click.UsageError as error:

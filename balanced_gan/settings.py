@@ -74,7 +74,7 @@ class Settings:
     minutes: float | None = _setting(
         None,
         "Training",
-        "Stop after so long; replaces the default of --epochs, and with both the first ends it.",
+        "Stop after so long in all, instead of the default --epochs; with both, the first counts.",
         0.01,
         1_000_000,
         None,

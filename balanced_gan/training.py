@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -126,6 +127,15 @@ def fitting_batch_size(settings, count):
     return min(settings.batch_size, count)
 
 
+class Outcome(NamedTuple):
+    """How a training ended."""
+
+    finished: bool  # whether the budget is spent; if not, it was interrupted
+    epochs: int  # complete ones, over all sessions of the run
+    minutes: float  # of training, over all sessions
+    damaged: list  # names of checkpoints that could not be read
+
+
 def train(settings, run, pictures):
     """Trains a run from where it stands until its budget is spent or Ctrl-C.
 
@@ -135,8 +145,7 @@ def train(settings, run, pictures):
         pictures: uint8 (N, S, S, C).
 
     Returns:
-        `(finished, damaged)`: whether the budget is spent (if not, it was interrupted), and
-        the names of checkpoints that could not be read.
+        An `Outcome`.
 
     Raises:
         InputError: if the run has checkpoints and none can be read.
@@ -151,7 +160,7 @@ def train(settings, run, pictures):
     stop = callbacks.Stop(clock, last_step, settings.minutes)
     stop.set_model(gan)
     if stop.share_done() >= 1:
-        return True, damaged
+        return Outcome(True, step // per_epoch, seconds / 60, damaged)
     if step == 0:
         write_whole(
             run.grid_file("real"),
@@ -173,7 +182,8 @@ def train(settings, run, pictures):
                 callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
             ],
         )
-    return stop.share_done() >= 1, damaged
+    epochs = int(gan.batches) // per_epoch
+    return Outcome(stop.share_done() >= 1, epochs, clock.seconds() / 60, damaged)
 
 
 def _real_grid(pictures, seed):

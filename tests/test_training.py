@@ -96,7 +96,8 @@ def test_same_seed_repeats_and_another_does_not(uninterrupted):
 def test_resumed_equals_uninterrupted(uninterrupted):
     run = train(epochs=2)
     assert len(history(run)) == 4
-    assert go_on(run, Settings(**TINY_SETTINGS, epochs=6)) == (True, [])
+    outcome = go_on(run, Settings(**TINY_SETTINGS, epochs=6))
+    assert outcome.finished and outcome.epochs == 6
     assert_same_run(run, uninterrupted)
 
 
@@ -104,13 +105,15 @@ def test_resumed_from_the_checkpoint_before_a_damaged_one(uninterrupted):
     run = train(epochs=4, checkpoint_every_minutes=0.0)  # one after each batch
     newest = sorted((run.path / "checkpoints").iterdir())[-1]
     newest.write_bytes(newest.read_bytes()[:-1000])
-    assert go_on(run, Settings(**TINY_SETTINGS, epochs=6)) == (True, [newest.name])
+    outcome = go_on(run, Settings(**TINY_SETTINGS, epochs=6))
+    assert outcome.finished and outcome.damaged == [newest.name]
     assert_same_run(run, uninterrupted)
 
 
 def test_a_finished_run_is_left_alone(uninterrupted):
     before = uninterrupted.history_file.read_bytes()
-    assert go_on(uninterrupted, Settings(**TINY_SETTINGS, epochs=6)) == (True, [])
+    outcome = go_on(uninterrupted, Settings(**TINY_SETTINGS, epochs=3))
+    assert outcome.finished and outcome.epochs == 6  # more than asked for, and says so
     assert uninterrupted.history_file.read_bytes() == before
 
 
