@@ -64,7 +64,7 @@ class Stop(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """One line for the whole run: epoch, speed, losses, gap, turns, time left.
+    """One line for the whole run: epoch, time left, speed, losses, gap, who trains, G's share.
 
     Args:
         stop: the `Stop` callback, which knows the budget.
@@ -79,8 +79,6 @@ class Progress(keras.callbacks.Callback):
         self.batch_size = batch_size
 
     def on_train_begin(self, logs=None):
-        self.first_step = int(self.model.batches)
-        self.began = time.monotonic()
         # A log file gets a line every half minute, a terminal five a second.
         interval = 0.2 if sys.stderr.isatty() else 30
         self.bar = tqdm(
@@ -88,23 +86,24 @@ class Progress(keras.callbacks.Callback):
             total=1.0,
             initial=self.stop.share_done(),
             mininterval=interval,
-            bar_format="{desc} {percentage:3.0f}%|{bar:12}| {elapsed}<{remaining}{postfix}",
+            bar_format="{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}",
             dynamic_ncols=True,
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.batches)
-        turns_g, turns_d = int(self.model.generator_turns), int(self.model.discriminator_turns)
-        speed = (step - self.first_step) * self.batch_size / (time.monotonic() - self.began)
+        if batch == 0:  # it compiled the step; speed counts from here
+            self.began = time.monotonic()
+        else:
+            speed = batch * self.batch_size / (time.monotonic() - self.began)
+            share = 100 * int(self.model.generator_turns) / int(self.model.batches)
+            self.bar.set_postfix_str(
+                f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
+                f"gap {logs['gap']:+.2f}, {turn_name(logs)} trains, G {share:.0f}%",
+                refresh=False,
+            )
+        epoch = -(-int(self.model.batches) // self.per_epoch)
         epochs = f"/{self.stop.last_step // self.per_epoch}" if self.stop.last_step else ""
-        self.bar.set_description_str(f"epoch {-(-step // self.per_epoch)}{epochs}", refresh=False)
-        self.bar.set_postfix_str(
-            f"{speed:.0f} images/s, loss G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
-            f"gap {logs['gap']:+.2f}, {turn_name(logs)} trains, "
-            f"turns G:D {100 * turns_g / (turns_g + turns_d):.0f}:"
-            f"{100 * turns_d / (turns_g + turns_d):.0f}",
-            refresh=False,
-        )
+        self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
         self.bar.update(self.stop.share_done() - self.bar.n)
 
     def on_train_end(self, logs=None):

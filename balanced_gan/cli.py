@@ -197,7 +197,8 @@ def _train(settings, run, dry_run):
     for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
     again = f"{_program()} --resume"
-    done = f"{outcome.epochs} epochs in {outcome.minutes:.1f} minutes"
+    plural = "" if outcome.epochs == 1 else "s"
+    done = f"{outcome.epochs} epoch{plural} in {outcome.minutes:.1f} minutes"
     if outcome.finished and settings.minutes:
         click.echo(f"Trained:  {done}. To go on: {again} --minutes {2 * settings.minutes:g}")
     elif outcome.finished:
@@ -278,6 +279,8 @@ def main():
         sys.exit(2)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except ModuleNotFoundError as missing:
+        sys.exit(f"Error: {missing}. Install it: python -m pip install -r requirements.txt")
     except (InputError, OSError) as error:
         sys.exit(f"Error: {error}")
     except (KeyboardInterrupt, click.Abort):
