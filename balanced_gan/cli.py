@@ -277,8 +277,6 @@ def main():
     except click.UsageError as error:
         error.show()
         sys.exit(2)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except ModuleNotFoundError as missing:
         sys.exit(f"Error: {missing}. Install it: python -m pip install -r requirements.txt")
     except (InputError, OSError) as error:

@@ -80,24 +80,18 @@ class BalancedGAN(keras.Model):
             shape=(), initializer="zeros", dtype="int32", trainable=False, name=name
         )
 
-    def compile(
-        self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        **kwargs,
-    ):
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Sets the optimizers.
 
         Args:
-            generator_optimizer: a `keras.optimizers.Optimizer`; Adam with the default
-                learning rate and beta_1 of 0.5 (Radford et al. 2015) if None.
+            generator_optimizer: a `keras.optimizers.Optimizer`; `adam()` if None.
             discriminator_optimizer: the same for the discriminator; its own instance.
             **kwargs: passed on to `keras.Model.compile`.
         """
         # XLA made this step 40 times slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.generator_optimizer = generator_optimizer or _adam(Settings.learning_rate)
-        self.discriminator_optimizer = discriminator_optimizer or _adam(Settings.learning_rate)
+        self.generator_optimizer = generator_optimizer or adam()
+        self.discriminator_optimizer = discriminator_optimizer or adam()
         # Their slots must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -185,7 +179,12 @@ class BalancedGAN(keras.Model):
         return self.predict(self.random_latents(count), batch_size=64, verbose=0)
 
 
-def _adam(learning_rate):
+def adam(learning_rate=Settings.learning_rate):
+    """Adam for one of the networks, with beta_1 of 0.5 (Radford et al. 2015).
+
+    Args:
+        learning_rate: above 0.
+    """
     return keras.optimizers.Adam(learning_rate, beta_1=0.5)
 
 

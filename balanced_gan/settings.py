@@ -80,7 +80,7 @@ class Settings:
         None,
         True,
     )
-    learning_rate: float = _setting(2e-4, "Training", "Adam's, for both networks.", 1e-7, 1.0)
+    learning_rate: float = _setting(4e-4, "Training", "Adam's, for both networks.", 1e-7, 1.0)
     augmentation: bool = _setting(
         True, "Training", "Show the discriminator randomly changed pictures: less overfitting."
     )

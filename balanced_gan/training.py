@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from balanced_gan import callbacks
 from balanced_gan.drawn_faces import COUNT, draw_faces
-from balanced_gan.gan import BalancedGAN
+from balanced_gan.gan import BalancedGAN, adam
 from balanced_gan.networks import build_discriminator, build_generator
 from balanced_gan.pictures import batches, encode_png, load_folder, sheet
 from balanced_gan.run import write_whole
@@ -72,10 +72,7 @@ def build_gan(settings):
             ema_decay=settings.ema_decay,
             seed=settings.seed,
         )
-    gan.compile(
-        keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
-        keras.optimizers.Adam(settings.learning_rate, beta_1=0.5),
-    )
+    gan.compile(adam(settings.learning_rate), adam(settings.learning_rate))
     return gan
 
 

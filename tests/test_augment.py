@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from balanced_gan import augment as room
-from balanced_gan.augment import augment, cutout, recolour, shift
+from balanced_gan.augment import augment, cutout, shift
 
 
 @pytest.fixture
@@ -42,13 +42,6 @@ def test_cutout_erases_at_most_a_quarter_and_leaves_the_rest(seed):
     share = 1 - np.asarray(cutout(ones, seed)).mean(axis=(1, 2, 3))
     assert share.max() == pytest.approx(room.CUTOUT**2, abs=0.01)
     assert 0 < share.min() < 0.1  # the square's centre may lie in a corner
-
-
-def test_recolour_ranges(seed):
-    grey = np.full((2000, 4, 4, 3), 0.25, "float32")
-    change = np.asarray(recolour(grey, seed))[:, 0, 0, 0] - 0.25  # brightness alone
-    assert change.min() == pytest.approx(-room.BRIGHTNESS, abs=0.01)
-    assert change.max() == pytest.approx(room.BRIGHTNESS, abs=0.01)
 
 
 def test_gradient_reaches_every_picture(seed, face_batch):
