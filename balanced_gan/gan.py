@@ -84,14 +84,17 @@ class BalancedGAN(keras.Model):
         """Sets the optimizers.
 
         Args:
-            generator_optimizer: a `keras.optimizers.Optimizer`; `adam()` if None.
+            generator_optimizer: a `keras.optimizers.Optimizer`; if None, `adam` with the
+                default learning rate.
             discriminator_optimizer: the same for the discriminator; its own instance.
             **kwargs: passed on to `keras.Model.compile`.
         """
         # XLA made this step 40 times slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.generator_optimizer = generator_optimizer or adam()
-        self.discriminator_optimizer = discriminator_optimizer or adam()
+        self.generator_optimizer = generator_optimizer or adam(Settings.generator_learning_rate)
+        self.discriminator_optimizer = discriminator_optimizer or adam(
+            Settings.discriminator_learning_rate
+        )
         # Their slots must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -179,7 +182,7 @@ class BalancedGAN(keras.Model):
         return self.predict(self.random_latents(count), batch_size=64, verbose=0)
 
 
-def adam(learning_rate=Settings.learning_rate):
+def adam(learning_rate):
     """Adam for one of the networks, with beta_1 of 0.5 (Radford et al. 2015).
 
     Args:

@@ -72,7 +72,7 @@ def build_gan(settings):
             ema_decay=settings.ema_decay,
             seed=settings.seed,
         )
-    gan.compile(adam(settings.learning_rate), adam(settings.learning_rate))
+    gan.compile(adam(settings.generator_learning_rate), adam(settings.discriminator_learning_rate))
     return gan
 
 

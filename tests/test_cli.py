@@ -117,7 +117,7 @@ def test_resume_takes_the_newest_run_with_its_settings(train_py, workplace):
         (["--crop", "round"], ["--crop", "round", "center"]),
         (["--TYPE", "dance"], ["--TYPE", "dance", "train", "generate"]),
         (["--colour", "3"], ["--colour"]),
-        (["--learning_rate", "nan"], ["--learning_rate", "nan"]),
+        (["--generator_learning_rate", "nan"], ["--generator_learning_rate", "nan"]),
         (["--TYPE", "generate", "--margin", "1"], ["--margin", "generate"]),
         (["--img_num", "3"], ["--img_num", "train"]),
         (["--TYPE", "generate", "--img_num", "0"], ["--img_num", "0"]),

@@ -25,7 +25,7 @@ def test_json_round_trip():
         ("image_size", 65),
         ("channels", 2),
         ("mirror", 1),
-        ("learning_rate", None),
+        ("generator_learning_rate", None),
         ("path", 3),
     ],
 )
