@@ -1,5 +1,7 @@
 """The rule of balance: which network trains on this batch."""
 
+ACT_AT = 0.6  # share of the margin beyond which the lagging network trains alone
+
 
 def whose_turn(gap, margin, streak, max_streak):
     """Says whether the generator (True) or the discriminator (False) trains now.
@@ -31,12 +33,13 @@ def whose_turn(gap, margin, streak, max_streak):
     Returns:
         A bool, or a boolean array or tensor where the arguments are such.
     """
-    # 1. Once half the margin is used up, the network with the higher loss trains. Half,
-    #    because a batch's gap scatters around its mean: whoever waits for the whole
-    #    margin sits on its edge, with every second batch beyond it.
-    generator_lags = gap >= margin / 2
+    # 1. Once most of the margin is used up, the network with the higher loss trains. Not
+    #    at the margin itself, because a batch's gap scatters around its mean: whoever waits
+    #    for all of it sits on its edge, with every second batch beyond it.
+    limit = ACT_AT * margin
+    generator_lags = gap >= limit
     # 2. In between they alternate: whoever did not train last.
-    balanced = (gap < margin / 2) & (gap > -margin / 2)
+    balanced = (gap < limit) & (gap > -limit)
     generator = generator_lags | (balanced & (streak < 0))
     # 3. Whatever the gap: after max_streak turns in a row it is the other's turn.
     return (generator & (streak < max_streak)) | (streak <= -max_streak)

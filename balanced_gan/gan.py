@@ -9,6 +9,8 @@ from balanced_gan.balance import next_streak, whose_turn
 from balanced_gan.losses import discriminator_loss, generator_loss
 from balanced_gan.settings import Settings
 
+HALVING_TURNS = 1000  # of one network, after which its learning rate is half of what it was
+
 
 class BalancedGAN(keras.Model):
     """A GAN whose generator and discriminator take turns so that neither overpowers the other.
@@ -186,9 +188,14 @@ def adam(learning_rate):
     """Adam for one of the networks, with beta_1 of 0.5 (Radford et al. 2015).
 
     Args:
-        learning_rate: above 0.
+        learning_rate: of the first turn; it falls to a half after `HALVING_TURNS` turns, a
+            third after twice as many, and so on. Fast at first, since early pictures are
+            what one waits for; slower later, since at a constant rate the pictures grow
+            alike. It does not depend on how long the run will be, so that training a
+            finished run further is the same as having asked for more at once.
     """
-    return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+    schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, HALVING_TURNS, 1.0)
+    return keras.optimizers.Adam(schedule, beta_1=0.5)
 
 
 def _float32_copy(generator):

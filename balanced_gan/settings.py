@@ -80,11 +80,17 @@ class Settings:
         None,
         True,
     )
-    generator_learning_rate: float = _setting(8e-4, "Training", "Adam's.", 1e-7, 1.0)
+    generator_learning_rate: float = _setting(
+        8e-4, "Training", "Adam's; half after 1000 turns.", 1e-7, 1.0
+    )
     # At the same rate as the generator, one step of the discriminator raised the gap by 0.25, three
     # times what a step of the generator took away; at a quarter the two match.
     discriminator_learning_rate: float = _setting(
-        2e-4, "Training", "Adam's; its steps move the gap further.", 1e-7, 1.0
+        2e-4,
+        "Training",
+        "The same for the discriminator, whose steps move the gap further.",
+        1e-7,
+        1.0,
     )
     augmentation: bool = _setting(
         True, "Training", "Show the discriminator randomly changed pictures: less overfitting."

@@ -12,12 +12,12 @@ TRUTH_TABLE = [
     (0.9, 0.5, -3, 16, G),
     (-0.9, 0.5, 1, 16, D),  # the discriminator lags
     (-0.9, 0.5, -3, 16, D),
-    (0.26, 0.5, 1, 16, G),  # half the margin is where the rule acts
-    (0.25, 0.5, 1, 16, G),  # ... that limit included
-    (0.24, 0.5, 1, 16, D),
-    (-0.24, 0.5, -1, 16, G),
-    (-0.25, 0.5, -1, 16, D),
-    (-0.26, 0.5, -1, 16, D),
+    (0.31, 0.5, 1, 16, G),  # the rule acts at 0.6 of the margin
+    (0.60, 1.0, 1, 16, G),  # ... that limit included
+    (0.29, 0.5, 1, 16, D),
+    (-0.29, 0.5, -1, 16, G),
+    (-0.60, 1.0, -1, 16, D),
+    (-0.31, 0.5, -1, 16, D),
     (0.0, 0.5, 5, 16, D),  # balanced: whoever did not train last
     (0.0, 0.5, -5, 16, G),
     (0.0, 0.5, 0, 16, D),  # the first batch of all
