@@ -91,7 +91,7 @@ class BalancedGAN(keras.Model):
             discriminator_optimizer: the same for the discriminator; its own instance.
             **kwargs: passed on to `keras.Model.compile`.
         """
-        # XLA made this step 40 times slower on a CPU.
+        # XLA, which Keras may choose on its own, is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.generator_optimizer = generator_optimizer or adam(Settings.generator_learning_rate)
         self.discriminator_optimizer = discriminator_optimizer or adam(

@@ -50,9 +50,9 @@ def build_generator(
     """Latents in, pictures out: a dense layer, then nearest-neighbour upsampling and 3x3
     convolutions with BatchNorm and ReLU, then one transposed convolution and tanh.
 
-    Upsampling followed by a convolution has no checkerboard (Odena et al. 2016) and gave
-    more varied pictures sooner than DCGAN's transposed convolutions (spread 0.44 against
-    0.25 after five minutes); the last layer, 3 channels deep, is too thin to matter.
+    Upsampling followed by a convolution leaves no checkerboard (Odena et al. 2016), as
+    DCGAN's transposed convolutions do; the last layer is one all the same, being the only
+    one at full size, and its dots fade as training goes on.
 
     Args:
         image_size: side of the pictures in pixels; see `stages`.
@@ -76,7 +76,7 @@ def build_generator(
         x = layers.Conv2D(channels_out, 3, padding="same", use_bias=False)(x)
         x = _normalise(x)
     x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
-    # In float32 even under mixed precision: bfloat16 has no more than 256 steps in [-1, 1].
+    # In float32 even under mixed precision: near 1 a step of bfloat16 is half a grey level.
     pictures = layers.Activation("tanh", dtype="float32", name="pictures")(x)
     return keras.Model(latents, pictures, name="generator")
 

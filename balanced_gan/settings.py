@@ -1,7 +1,7 @@
 """Every setting of a training run: its default, its meaning and its range, once.
 
-The command line, the library's keyword defaults, `settings.json` and the README's table
-are all made from here.
+The command line, the library's keyword defaults, and `settings.json` are all
+made from here.
 """
 
 import dataclasses
@@ -81,10 +81,10 @@ class Settings:
         True,
     )
     generator_learning_rate: float = _setting(
-        8e-4, "Training", "Adam's; half after 1000 turns.", 1e-7, 1.0
+        8e-4, "Training", "Adam's at first; it falls with the turns.", 1e-7, 1.0
     )
-    # At the same rate as the generator, one step of the discriminator raised the gap by 0.25, three
-    # times what a step of the generator took away; at a quarter the two match.
+    # At the generator's own rate one step of the discriminator raised the gap by 0.25, three
+    # times what a step of the generator took away.
     discriminator_learning_rate: float = _setting(
         2e-4,
         "Training",
@@ -187,7 +187,7 @@ def kind(setting):
 
 
 def range_text(setting):
-    """The range of a setting in words: "one of ...", "from ... to ...", or None."""
+    """The range of a setting in words: "a or b", "from ... to ...", or None."""
     low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
     if choices:
         return " or ".join(str(choice) for choice in choices)

@@ -169,6 +169,14 @@ def test_sixteen_bits(tmp_path, kind, shape):
     assert abs(only(tmp_path).astype(int) - 40000 / 257).max() <= 1
 
 
+def test_floating_point_tiff_with_four_channels_is_no_crash(tmp_path):
+    flat(9, 9, 9).save(tmp_path / "good.png")
+    picture = np.full((40, 40, 4), 0.5, np.float32)
+    (tmp_path / "float.tiff").write_bytes(cv2.imencode(".tiff", picture)[1].tobytes())
+    pictures, skipped = load(tmp_path)
+    assert len(pictures) + len(skipped) == 2
+
+
 def test_cmyk(tmp_path):
     for kind in ("jpg", "tiff"):
         folder = tmp_path / kind
