@@ -58,3 +58,23 @@ def next_streak(streak, generator_turn):
     sign = 2 * generator_turn - 1
     already = (abs(streak) + sign * streak) // 2  # |streak| if the same network, else 0
     return sign * (already + 1)
+
+
+def repeat_again(gap, first_gap, margin, repeats, max_streak):
+    """Says whether the lagging network trains once more on the same batch.
+
+    The rule's first form (`balance="repeat"`, preset original): both networks train on a
+    batch, then the one with the higher loss again until the gap closes or changes sign.
+    Theirs knew no limit, and a loss that no longer moved repeated for ever.
+
+    Args:
+        gap: loss of the generator minus loss of the discriminator now, in nats.
+        first_gap: the same after both had trained once on this batch.
+        margin: *e*, in nats.
+        repeats: how often the lagging network has trained again already.
+        max_streak: most repeats.
+
+    Returns:
+        A bool, or a boolean array or tensor where the arguments are such.
+    """
+    return (abs(gap) > margin) & (gap * first_gap > 0) & (repeats < max_streak)

@@ -11,11 +11,11 @@ import time
 import keras
 from tqdm import tqdm
 
-from balanced_gan.pictures import encode_png, sheet, to_uint8
+from balanced_gan import animation, metadata
+from balanced_gan.plots import losses_png
 from balanced_gan.run import write_whole
-from balanced_gan.sampling import latents_of
+from balanced_gan.sampling import latents_of, sheet_png
 
-GRID_SIDE = 8  # 64 pictures show whether they differ
 GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
 
 
@@ -95,14 +95,15 @@ class Progress(keras.callbacks.Callback):
             self.began = time.monotonic()
         else:
             speed = batch * self.batch_size / (time.monotonic() - self.began)
-            share = 100 * int(self.model.generator_turns) / int(self.model.batches)
+            turns = int(self.model.generator_turns), int(self.model.discriminator_turns)
+            share = 100 * turns[0] / sum(turns)
             self.bar.set_postfix_str(
                 f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
                 f"gap {logs['gap']:+.2f}, {turn_name(logs)} trains, G {share:.0f}%",
                 refresh=False,
             )
         epoch = -(-int(self.model.batches) // self.per_epoch)
-        epochs = f"/{self.stop.last_step // self.per_epoch}" if self.stop.last_step else ""
+        epochs = f"/{-(-self.stop.last_step // self.per_epoch)}" if self.stop.last_step else ""
         self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
         self.bar.update(self.stop.share_done() - self.bar.n)
 
@@ -146,36 +147,37 @@ class History(keras.callbacks.Callback):
 
 
 class Grids(keras.callbacks.Callback):
-    """Draws what the same latents give, at the start, every few epochs and at the end.
+    """Draws what the same latents give, at the start, every so often and at the end.
 
     Args:
         run: the `Run`.
-        per_epoch: batches an epoch.
-        every_epochs: epochs between two grids.
+        side: pictures in a row and in a column.
+        every_steps: batches between two grids, or several such numbers.
     """
 
-    def __init__(self, run, per_epoch, every_epochs):
+    def __init__(self, run, side, every_steps):
         super().__init__()
         self.run = run
-        self.per_epoch = per_epoch
-        self.every_steps = per_epoch * every_epochs
+        self.side = side
+        self.every_steps = every_steps
 
     def on_train_begin(self, logs=None):
+        seeds = range(GRID_SEED, GRID_SEED + self.side**2)
+        self.latents = latents_of(seeds, self.model.latent_dim, prior=self.model.latent_prior)
         if int(self.model.batches) == 0:
             self._draw(self.run.grid_file("untrained"))
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.batches)
-        if step % self.every_steps == 0:
-            self._draw(self.run.grid_file(f"epoch-{step // self.per_epoch:05d}"))
+        if any(step % every == 0 for every in self.every_steps):
+            self._draw(self.run.grid_file(step))
 
     def on_train_end(self, logs=None):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
-        seeds = range(GRID_SEED, GRID_SEED + GRID_SIDE**2)
-        pictures = self.model.ema_generator(latents_of(seeds, self.model.latent_dim))
-        write_whole(path, encode_png(sheet(to_uint8(pictures.numpy()), GRID_SIDE)))
+        samples = self.model.predict(self.latents, batch_size=64, verbose=0)
+        write_whole(path, sheet_png(samples, self.side))
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -208,7 +210,70 @@ class Checkpoints(keras.callbacks.Callback):
         self.last = self.clock.seconds()
 
 
+class Record(keras.callbacks.Callback):
+    """Writes metadata.json when training starts and when it ends.
+
+    Args:
+        run: the `Run`.
+        clock: a `Clock`.
+        batch_size: samples a batch.
+    """
+
+    def __init__(self, run, clock, batch_size):
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.batch_size = batch_size
+
+    def on_train_begin(self, logs=None):
+        self.first, self.before = int(self.model.batches), self.clock.seconds()
+        self.metadata = {
+            "parameters": {
+                "generator": self.model.generator.count_params(),
+                "discriminator": self.model.discriminator.count_params(),
+            },
+            # A session that was killed keeps its beginning, and no end.
+            "sessions": self.run.metadata().get("sessions", []),
+        }
+        self.session = {"began": metadata.now(), "machine": metadata.machine()}
+        self.metadata["sessions"].append(self.session)
+        self.run.save_metadata(self.metadata)
+
+    def on_train_end(self, logs=None):
+        seconds = self.clock.seconds() - self.before
+        batches = int(self.model.batches) - self.first
+        self.session |= {
+            "ended": metadata.now(),
+            "minutes": round(seconds / 60, 2),
+            "batches": batches,
+            "images_per_second": round(batches * self.batch_size / seconds, 1),
+        }
+        self.run.save_metadata(self.metadata)
+
+
+class Keepsakes(keras.callbacks.Callback):
+    """Draws what one looks at after training: the plot of losses, the animation of grids.
+
+    Args:
+        run: the `Run`, whose history and grids are complete when training ends.
+        margin: *e*, in nats.
+    """
+
+    def __init__(self, run, margin):
+        super().__init__()
+        self.run = run
+        self.margin = margin
+
+    def on_train_end(self, logs=None):
+        plot = losses_png(self.run.history_file, self.margin)
+        if plot:
+            write_whole(self.run.path / "losses.png", plot)
+        frames = [*self.run.grid_files(), self.run.final_sheet]
+        write_whole(self.run.path / "animation.gif", animation.gif(frames))
+        write_whole(self.run.path / "animation.mp4", animation.mp4(frames))
+
+
 def turn_name(logs):
-    """Who trained on a batch: "G", "D", or "G+D" when both did."""
-    names = [name for name, turn in (("G", "turn_G"), ("D", "turn_D")) if logs[turn]]
-    return "+".join(names)
+    """Who trained on a batch: "G", "D", "G+D" when both did, "3G+D" when G did three times."""
+    turns = [(name, int(logs[f"turn_{name}"])) for name in ("G", "D")]
+    return "+".join(f"{count if count > 1 else ''}{name}" for name, count in turns if count)

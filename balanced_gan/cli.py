@@ -16,7 +16,7 @@ import click
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
 from balanced_gan.run import create_run, find_run, matching_run, write_whole
-from balanced_gan.settings import Settings
+from balanced_gan.settings import Settings, preset_values, without_alternatives
 
 _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 
@@ -75,6 +75,13 @@ _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
     help="How many pictures to make.",
 )
 @option(
+    "--top",
+    group="Generating",
+    only="generate",
+    type=click.IntRange(1, 1_000_000),
+    help="Of these keep only so many, those that the discriminator finds most real.",
+)
+@option(
     "--truncation",
     group="Generating",
     only="generate",
@@ -91,11 +98,14 @@ _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
     help="Folder for the pictures. [default: images/NAME OF THE RUN, or the next free one]",
 )
 @click.pass_context
-def command(context, type_, run_name, resume, new, dry_run, img_num, truncation, out, **values):
+def command(
+    context, type_, run_name, resume, new, dry_run, img_num, top, truncation, out, **values
+):
     """Train a GAN on a folder of your own pictures, on a CPU, and make new pictures with it.
 
     \b
     python train.py                               train on drawn faces, to try it
+    python train.py --preset sine                 learn a curve, in under a minute
     python train.py --path faces/ --epochs 50     train on your own pictures
     python train.py --TYPE generate --img_num 20  make pictures
 
@@ -112,22 +122,25 @@ def command(context, type_, run_name, resume, new, dry_run, img_num, truncation,
             raise click.UsageError(f"{parameter.opts[0]} has no effect with --TYPE {type_}.")
     if type_ == "generate":
         seed = values["seed"] if "seed" in given else secrets.randbelow(1_000_000)
-        _generate(find_run(run_name), img_num, seed, truncation, out)
+        if top and top > img_num:
+            raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
+        _generate(find_run(run_name), range(seed, seed + img_num), top, truncation, out)
         return
     if new and (resume or run_name):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
     if values["path"] is not None:
         values["path"] = str(Path(values["path"]).resolve())
-    if "minutes" in given and "epochs" not in given:
-        values["epochs"] = None
+    given_values = {name: values[name] for name in given & SETTINGS.keys()}
     try:
-        settings = Settings(**values)
+        settings = Settings(
+            **{**preset_values(values["preset"]), **without_alternatives(given_values)}
+        )
     except InputError as error:  # such as nan, which is in no range and out of none
         raise click.UsageError(f"--{error}") from None
     run = None
     if resume or run_name:
         run = find_run(run_name)
-        settings = _continued(run, {name: values[name] for name in given & SETTINGS.keys()})
+        settings = _continued(run, given_values)
     elif not new:
         run = matching_run(settings)
         if run:
@@ -149,22 +162,22 @@ def _continued(run, given):
                 f"which cannot change on the way. Received: --{name} {value}. "
                 "Leave it out, or start a new run with --new."
             )
-    if "minutes" in given and "epochs" not in given:
-        given["epochs"] = None
-    if "epochs" in given and "minutes" not in given:
-        given["minutes"] = None
-    return dataclasses.replace(
-        stored, **{name: v for name, v in given.items() if SETTINGS[name].metadata["may_change"]}
+    changes = without_alternatives(
+        {name: value for name, value in given.items() if SETTINGS[name].metadata["may_change"]}
     )
+    return dataclasses.replace(stored, **changes)
 
 
 def _train(settings, run, dry_run):
     with _quiet_import():
         from balanced_gan import training
-    pictures, skipped = training.read_pictures(settings)
-    where = settings.path or "drawn faces, since no --path was given"
-    click.echo(f"Pictures: {len(pictures)} ({where})")
-    batch_size = training.fitting_batch_size(settings, len(pictures))
+    samples, skipped = training.read_samples(settings)
+    if settings.of_points:
+        click.echo(f"Points:   {len(samples)} on the curve y = sin(x)")
+    else:
+        where = settings.path or "drawn faces, since no --path was given"
+        click.echo(f"Pictures: {len(samples)} ({where})")
+    batch_size = training.fitting_batch_size(settings, len(samples))
     if batch_size < settings.batch_size:
         click.echo(
             f"          fewer than --batch_size {settings.batch_size}, so each batch holds all "
@@ -181,7 +194,7 @@ def _train(settings, run, dry_run):
             f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"
         )
     if dry_run:
-        _show_job(settings, pictures, training)
+        _show_job(settings, samples, training)
         return
     if run is None:
         run = create_run(settings)
@@ -193,51 +206,71 @@ def _train(settings, run, dry_run):
         lines = "".join(f"{repr(name)[1:-1]}\t{reason}\n" for name, reason in skipped)
         write_whole(run.path / "skipped.txt", lines.encode())
     click.echo(f"Watch:    {run.path / 'grids'}; Ctrl-C saves and stops")
-    outcome = training.train(settings, run, pictures)
+    outcome = training.train(settings, run, samples)
     for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
     again = f"{_program()} --resume"
     plural = "" if outcome.epochs == 1 else "s"
     done = f"{outcome.epochs} epoch{plural} in {outcome.minutes:.1f} minutes"
-    if outcome.finished and settings.minutes:
-        click.echo(f"Trained:  {done}. To go on: {again} --minutes {2 * settings.minutes:g}")
-    elif outcome.finished:
-        click.echo(f"Trained:  {done}. To go on: {again} --epochs {2 * outcome.epochs}")
-    else:
+    if not outcome.finished:
         click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
-    click.echo(f"Look at:  {run.final_sheet}")
-    click.echo(f"Next:     {_program()} --TYPE generate --img_num 20")
+    else:
+        if settings.minutes:
+            more = f"--minutes {2 * settings.minutes:g}"
+        elif settings.steps:
+            more = f"--steps {2 * outcome.steps}"
+        else:
+            more = f"--epochs {2 * outcome.epochs}"
+        click.echo(f"Trained:  {done}. To go on: {again} {more}")
+    click.echo(f"Look at:  {run.final_sheet}, losses.png and animation.gif beside it")
+    img_num = 1000 if settings.of_points else 20
+    click.echo(f"Next:     {_program()} --TYPE generate --img_num {img_num}")
 
 
-def _show_job(settings, pictures, training):
+def _show_job(settings, samples, training):
     """Prints the settings and the size of the job."""
     for name, value in dataclasses.asdict(settings).items():
         click.echo(f"  {name} = {value}")
-    seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, pictures)
-    batch_size = training.fitting_batch_size(settings, len(pictures))
-    per_epoch = len(pictures) // batch_size
+    seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, samples)
+    batch_size = training.fitting_batch_size(settings, len(samples))
+    per_epoch = len(samples) // batch_size
     click.echo(
         f"Networks: generator {generator_size:,}, discriminator {discriminator_size:,} parameters"
     )
     click.echo(f"Epoch:    {per_epoch} batches of {batch_size}, {seconds * per_epoch:.1f} s")
-    limits = []
-    if settings.epochs:
-        limits.append((settings.epochs * per_epoch * seconds / 60, settings.epochs * per_epoch))
+    last_step = training.last_step_of(settings, per_epoch)
+    limits = [(last_step * seconds / 60, last_step)] if last_step else []
     if settings.minutes:
         limits.append((settings.minutes, settings.minutes * 60 / seconds))
     minutes, steps = min(limits)
     click.echo(f"Job:      about {steps:.0f} batches in {minutes:.1f} minutes; nothing was written")
 
 
-def _generate(run, img_num, seed, truncation, out):
+def _generate(run, seeds, top, truncation, out):
     with _quiet_import():
-        from balanced_gan import sampling
-    generator = sampling.load_generator(run)
+        from balanced_gan import curve, sampling
+    settings = run.settings()
+    sampler = sampling.Sampler(
+        sampling.load_network(run, run.generator_file),
+        sampling.load_network(run, run.discriminator_file),
+        settings.latent_prior,
+        truncation,
+    )
+    kept = sampler.most_real(seeds, top) if top else seeds
     folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
-    sheet = sampling.generate_files(generator, folder, img_num, seed, truncation)
-    click.echo(f"Pictures: {img_num} in {folder}, from {run.name} with --seed {seed}")
-    if img_num > sampling.SHEET_LIMIT:
-        click.echo(f"          the sheet shows the first {sampling.SHEET_LIMIT}")
+    sheet, shown = sampling.generate_files(sampler, folder, kept)
+    chosen = f" (the most real of {len(seeds)})" if top else ""
+    origin = f"in {folder}{chosen}, from {run.name} with --seed {seeds[0]}"
+    if settings.of_points:
+        distance, bins = curve.distance_and_coverage(shown)
+        click.echo(f"Points:   {len(kept)} {origin}")
+        click.echo(
+            f"Curve:    mean distance {distance:.3f}; {bins} of 10 parts of its range reached"
+        )
+    else:
+        click.echo(f"Pictures: {len(kept)} {origin}")
+        if len(kept) > len(shown):
+            click.echo(f"          the sheet shows the first {len(shown)}")
     click.echo(f"Look at:  {sheet}")
 
 

@@ -7,15 +7,16 @@ import numpy as np
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode(data, image_size):
+def decode(data, image_size, reduce=True):
     """A picture of 8 bits and three channels from a file of any format.
 
     EXIF orientation is honoured, alpha composited on white, grey, 16-bit and CMYK pictures
-    converted. Large JPEGs come at reduced scale.
+    converted.
 
     Args:
         data: bytes of the file.
         image_size: side in pixels that the picture will be shrunk to.
+        reduce: whether a large JPEG may come at reduced scale.
 
     Returns:
         uint8 (H, W, 3) in OpenCV's order, blue first; None if it cannot be read.
@@ -23,7 +24,7 @@ def decode(data, image_size):
     buffer = np.frombuffer(data, np.uint8)
     flags = cv2.IMREAD_COLOR
     try:
-        if data.startswith(b"\xff\xd8"):
+        if reduce and data.startswith(b"\xff\xd8"):
             flags = _reduced_flags(min(_scan_jpeg(data)[:2]), image_size)
         elif _may_have_alpha(data):
             unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)

@@ -5,11 +5,10 @@ import tensorflow as tf
 from keras import ops
 
 from balanced_gan.augment import augment
-from balanced_gan.balance import next_streak, whose_turn
+from balanced_gan.balance import next_streak, repeat_again, whose_turn
 from balanced_gan.losses import discriminator_loss, generator_loss
-from balanced_gan.settings import Settings
-
-HALVING_TURNS = 1000  # of one network, after which its learning rate is half of what it was
+from balanced_gan.optimizers import build_optimizer
+from balanced_gan.settings import Settings, check_value
 
 
 class BalancedGAN(keras.Model):
@@ -34,14 +33,18 @@ class BalancedGAN(keras.Model):
             real and generated pictures pass through it apart.
         margin: *e*, in nats: the turns keep |loss_G - loss_D| below it.
         balance: "margin" for the rule; "alternate" to take turns whatever the losses;
-            "both" to train both networks on every batch, from the same forward pass.
+            "both" to train both networks on every batch, from the same forward pass;
+            "usual" to train both, one after the other; "repeat" for the same and then the
+            lagging one again until the gap is within the margin (see `repeat_again`).
         max_streak: most turns in a row for one network.
         augmentation: whether the discriminator sees pictures through `augment`.
         ema_decay: share of the past in the average of the generator's weights, in [0, 1).
-        seed: of latents and augmentation.
+        label_noise: the discriminator's targets are up to so much short of certain.
+        latent_prior: "normal" for latents from normal(0, 1), "uniform" for uniform(-1, 1).
+        seed: of latents, augmentation and label noise.
 
     Raises:
-        ValueError: if `balance` is unknown.
+        ValueError: if `balance` or `latent_prior` is unknown.
     """
 
     def __init__(
@@ -53,13 +56,13 @@ class BalancedGAN(keras.Model):
         max_streak=Settings.max_streak,
         augmentation=Settings.augmentation,
         ema_decay=Settings.ema_decay,
+        label_noise=Settings.label_noise,
+        latent_prior=Settings.latent_prior,
         seed=Settings.seed,
     ):
         super().__init__()
-        if balance not in ("margin", "alternate", "both"):
-            raise ValueError(
-                f'balance must be "margin", "alternate" or "both". Received: balance={balance!r}'
-            )
+        check_value("balance", balance)
+        check_value("latent_prior", latent_prior)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = _float32_copy(generator)
@@ -68,6 +71,8 @@ class BalancedGAN(keras.Model):
         self.max_streak = max_streak
         self.augmentation = augmentation
         self.ema_decay = ema_decay
+        self.label_noise = label_noise
+        self.latent_prior = latent_prior
         self.latent_dim = generator.input_shape[-1]
         self.seed_generator = keras.random.SeedGenerator(seed)
         # Counters are variables so that checkpoints and compiled graphs carry them.
@@ -86,15 +91,17 @@ class BalancedGAN(keras.Model):
         """Sets the optimizers.
 
         Args:
-            generator_optimizer: a `keras.optimizers.Optimizer`; if None, `adam` with the
-                default learning rate.
+            generator_optimizer: a `keras.optimizers.Optimizer`; if None, `build_optimizer`
+                with all its defaults.
             discriminator_optimizer: the same for the discriminator; its own instance.
             **kwargs: passed on to `keras.Model.compile`.
         """
         # XLA, which Keras may choose on its own, is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.generator_optimizer = generator_optimizer or adam(Settings.generator_learning_rate)
-        self.discriminator_optimizer = discriminator_optimizer or adam(
+        self.generator_optimizer = generator_optimizer or build_optimizer(
+            Settings.generator_learning_rate
+        )
+        self.discriminator_optimizer = discriminator_optimizer or build_optimizer(
             Settings.discriminator_learning_rate
         )
         # Their slots must exist before a branch of the graph first uses them.
@@ -102,49 +109,122 @@ class BalancedGAN(keras.Model):
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def train_step(self, real):
-        """One batch: forward once, losses, whose turn, that network's update.
+        """One batch: losses, whose turn, update.
 
         Args:
-            real: (B, S, S, C) float32 in [-1, 1].
+            real: (B, S, S, C) float32 in [-1, 1], or points (B, 2).
 
         Returns:
             A dict of scalars: `loss_G`, `loss_D`, `gap` (of this batch), and
-            `turn_G` and `turn_D`, 1 for who trained and 0 for who did not.
+            `turn_G` and `turn_D`, how often each network trained on it.
         """
         latents = self.random_latents(ops.shape(real)[0])
+        self.batches.assign_add(1)
+        if self.balance in ("usual", "repeat"):
+            loss_g, loss_d, turn_g, turn_d = self._one_after_the_other(real, latents)
+        else:
+            loss_g, loss_d, turn_g, turn_d = self._from_one_forward_pass(real, latents)
+        self.generator_turns.assign_add(turn_g)
+        self.discriminator_turns.assign_add(turn_d)
+        return {
+            "loss_G": loss_g,
+            "loss_D": loss_d,
+            "gap": loss_g - loss_d,
+            "turn_G": turn_g,
+            "turn_D": turn_d,
+        }
+
+    def _from_one_forward_pass(self, real, latents):
+        """Ours: forward once, losses, whose turn, that network's update.
+
+        Returns:
+            `(loss_g, loss_d, turn_g, turn_d)`, all scalars.
+        """
         with tf.GradientTape(persistent=True) as tape:
             # training=True even when only the discriminator learns: shown pictures made
             # with moving statistics, it judges a generator that nobody trains, and both
             # losses sink to zero together.
             generated = self.generator(latents, training=True)
-            real_logits = self._judge(real)
-            generated_logits = self._judge(generated)
+            loss_d, generated_logits = self._discriminator_loss(real, generated)
             loss_g = generator_loss(generated_logits)
-            loss_d = discriminator_loss(real_logits, generated_logits)
-
-        gap = loss_g - loss_d
-        self.batches.assign_add(1)
 
         def generator_trains():
-            self._update(tape, loss_g, self.generator, self.generator_optimizer)
-            self._follow_generator()
+            self._update_generator(tape, loss_g)
             return 1
 
         def discriminator_trains():
-            self._update(tape, loss_d, self.discriminator, self.discriminator_optimizer)
+            self._update_discriminator(tape, loss_d)
             return 0
 
         if self.balance == "both":
             discriminator_trains()
-            turn_g, turn_d = generator_trains(), 1
-        else:
-            generator_turn = whose_turn(gap, self.margin, self.streak.value, self.max_streak)
-            turn_g = tf.cond(generator_turn, generator_trains, discriminator_trains)
-            turn_d = 1 - turn_g
-            self.streak.assign(next_streak(self.streak.value, turn_g))
-        self.generator_turns.assign_add(turn_g)
-        self.discriminator_turns.assign_add(turn_d)
-        return {"loss_G": loss_g, "loss_D": loss_d, "gap": gap, "turn_G": turn_g, "turn_D": turn_d}
+            generator_trains()
+            return loss_g, loss_d, 1, 1
+        generator_turn = whose_turn(
+            loss_g - loss_d, self.margin, self.streak.value, self.max_streak
+        )
+        turn_g = tf.cond(generator_turn, generator_trains, discriminator_trains)
+        self.streak.assign(next_streak(self.streak.value, turn_g))
+        return loss_g, loss_d, turn_g, 1 - turn_g
+
+    def _one_after_the_other(self, real, latents):
+        """What is usual: a discriminator step, then a generator step that faces the changed
+        discriminator; with balance "repeat", further steps of the one that lags.
+
+        Returns:
+            `(loss_g, loss_d, turn_g, turn_d)`, all scalars; the newest loss of each.
+        """
+
+        def discriminator_step(generated):
+            with tf.GradientTape() as tape:
+                loss_d, _ = self._discriminator_loss(real, generated)
+            self._update_discriminator(tape, loss_d)
+            return loss_d
+
+        with tf.GradientTape() as tape:
+            generated = self.generator(latents, training=True)
+            with tape.stop_recording():
+                loss_d = discriminator_step(generated)
+            loss_g = generator_loss(self._judge(generated))
+        self._update_generator(tape, loss_g)
+        if self.balance == "usual":
+            return loss_g, loss_d, 1, 1
+
+        def discriminator_again():
+            return discriminator_step(self.generator(latents, training=True))
+
+        def generator_again():
+            with tf.GradientTape() as tape:
+                loss_g = generator_loss(self._judge(self.generator(latents, training=True)))
+            self._update_generator(tape, loss_g)
+            return loss_g
+
+        first_gap = loss_g - loss_d
+
+        def goes_on(repeats, loss_g, loss_d):
+            return repeat_again(loss_g - loss_d, first_gap, self.margin, repeats, self.max_streak)
+
+        def once_more(repeats, loss_g, loss_d):
+            loss_g, loss_d = tf.cond(
+                first_gap > 0,
+                lambda: (generator_again(), loss_d),
+                lambda: (loss_g, discriminator_again()),
+            )
+            return repeats + 1, loss_g, loss_d
+
+        repeats, loss_g, loss_d = tf.while_loop(goes_on, once_more, (0, loss_g, loss_d))
+        generator_repeats = ops.where(first_gap > 0, repeats, 0)
+        return loss_g, loss_d, 1 + generator_repeats, 1 + repeats - generator_repeats
+
+    def _discriminator_loss(self, real, generated):
+        """Its loss, and the logits of the generated pictures."""
+        real_logits, generated_logits = self._judge(real), self._judge(generated)
+        noise = 0.0
+        if self.label_noise:
+            noise = keras.random.uniform(
+                ops.shape(real_logits), 0, self.label_noise, seed=self.seed_generator
+            )
+        return discriminator_loss(real_logits, generated_logits, noise), generated_logits
 
     def _judge(self, pictures):
         """Logits of pictures, seen through the augmentation."""
@@ -152,9 +232,15 @@ class BalancedGAN(keras.Model):
             pictures = augment(pictures, self.seed_generator)
         return self.discriminator(pictures, training=True)
 
-    def _update(self, tape, loss, network, optimizer):
-        variables = network.trainable_variables
-        optimizer.apply(tape.gradient(loss, variables), variables)
+    def _update_discriminator(self, tape, loss):
+        variables = self.discriminator.trainable_variables
+        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+
+    def _update_generator(self, tape, loss):
+        """One step of the generator, and of the EMA generator after it."""
+        variables = self.generator.trainable_variables
+        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        self._follow_generator()
 
     def _follow_generator(self):
         """Moves the EMA generator towards the generator, moving statistics included."""
@@ -169,7 +255,9 @@ class BalancedGAN(keras.Model):
         return self.ema_generator(latents)
 
     def random_latents(self, count):
-        """Latents from the model's own random stream, (count, latent_dim), normal(0, 1)."""
+        """Latents from the model's own random stream, (count, latent_dim)."""
+        if self.latent_prior == "uniform":
+            return keras.random.uniform((count, self.latent_dim), -1, 1, seed=self.seed_generator)
         return keras.random.normal((count, self.latent_dim), seed=self.seed_generator)
 
     def generate(self, count):
@@ -182,20 +270,6 @@ class BalancedGAN(keras.Model):
             (count, S, S, C) float32 NumPy array in [-1, 1].
         """
         return self.predict(self.random_latents(count), batch_size=64, verbose=0)
-
-
-def adam(learning_rate):
-    """Adam for one of the networks, with beta_1 of 0.5 (Radford et al. 2015).
-
-    Args:
-        learning_rate: of the first turn; it falls to a half after `HALVING_TURNS` turns, a
-            third after twice as many, and so on. Fast at first, since early pictures are
-            what one waits for; slower later, since at a constant rate the pictures grow
-            alike. It does not depend on how long the run will be, so that training a
-            finished run further is the same as having asked for more at once.
-    """
-    schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, HALVING_TURNS, 1.0)
-    return keras.optimizers.Adam(schedule, beta_1=0.5)
 
 
 def _float32_copy(generator):

@@ -22,16 +22,22 @@ def generator_loss(generated_logits):
     return ops.mean(ops.softplus(-generated_logits))
 
 
-def discriminator_loss(real_logits, generated_logits):
+def discriminator_loss(real_logits, generated_logits, label_noise=0.0):
     """Mean of -log D(x) over real and -log(1 - D(G(z))) over generated pictures.
 
     Args:
         real_logits: logits for real pictures, (B, 1).
         generated_logits: logits for generated pictures, (B, 1).
+        label_noise: how far the target of each picture is from the certain 1 or 0, a number
+            or (B, 1) in [0, 0.5] (Salimans et al. 2016, section 3.4, smooth theirs so).
 
     Returns:
         A float32 scalar in nats, 0 or more.
     """
-    real = ops.mean(ops.softplus(-real_logits))
-    generated = ops.mean(ops.softplus(generated_logits))
+    real = _cross_entropy(real_logits, 1 - label_noise)
+    generated = _cross_entropy(generated_logits, label_noise)
     return 0.5 * (real + generated)
+
+
+def _cross_entropy(logits, target):
+    return ops.mean(target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits))

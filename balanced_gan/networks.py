@@ -70,25 +70,38 @@ def build_generator(
     *upper, deepest = _widths(count, width)
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(base * base * deepest, use_bias=False)(latents)
-    x = _normalise(layers.Reshape((base, base, deepest))(x))
+    x = normalise(layers.Reshape((base, base, deepest))(x))
     for channels_out in reversed(upper):
         x = layers.UpSampling2D(2, interpolation="nearest")(x)
         x = layers.Conv2D(channels_out, 3, padding="same", use_bias=False)(x)
-        x = _normalise(x)
+        x = normalise(x)
     x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(x)
-    # In float32 even under mixed precision: near 1 a step of bfloat16 is half a grey level.
-    pictures = layers.Activation("tanh", dtype="float32", name="pictures")(x)
-    return keras.Model(latents, pictures, name="generator")
+    return keras.Model(latents, pictures_from(x), name="generator")
 
 
-def _normalise(x):
+def pictures_from(x):
+    """The last layer of a generator: tanh, in float32 even under mixed precision, since near 1
+    a step of bfloat16 is half a grey level."""
+    return layers.Activation("tanh", dtype="float32", name="pictures")(x)
+
+
+def normalise(x):
+    """BatchNorm and ReLU."""
     # Momentum 0.9 (Keras: 0.99): the statistics must keep up with a generator that is
     # looked at after a hundred batches.
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
+def drop(x, share):
+    """Dropout, or nothing where the share is 0: a layer less, the same network as without."""
+    return layers.Dropout(share)(x) if share else x
+
+
 def build_discriminator(
-    image_size=Settings.image_size, channels=Settings.channels, width=Settings.width
+    image_size=Settings.image_size,
+    channels=Settings.channels,
+    width=Settings.width,
+    dropout=Settings.dropout,
 ):
     """Pictures in, logits out: 4x4 convolutions of stride 2 with LeakyReLU, then one dense unit.
 
@@ -96,6 +109,7 @@ def build_discriminator(
         image_size: side of the pictures in pixels; see `stages`.
         channels: 3 for colour, 1 for grey.
         width: channels at half the full size; deeper stages have 2 and 4 times as many.
+        dropout: share of each stage's activations to drop while training.
 
     Returns:
         A `keras.Model`, (B, image_size, image_size, channels) -> (B, 1) logits in float32;
@@ -109,6 +123,6 @@ def build_discriminator(
     x = pictures
     for channels_out in _widths(count, width):
         x = layers.Conv2D(channels_out, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = drop(layers.LeakyReLU(negative_slope=0.2)(x), dropout)
     logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
     return keras.Model(pictures, logits, name="discriminator")

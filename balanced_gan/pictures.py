@@ -21,7 +21,9 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory
 
 
-def load_folder(path, image_size, channels, crop, pattern=None, max_images=None):
+def load_folder(
+    path, image_size, channels, crop, pattern=None, max_images=None, source_size=(None, None)
+):
     """Reads every picture below a folder into one array, skipping what cannot be used.
 
     Files are taken in the order of their sorted paths, so the same folder gives the same
@@ -35,6 +37,8 @@ def load_folder(path, image_size, channels, crop, pattern=None, max_images=None)
         pattern: glob that the end of a file's path must match, `*F.png` or `front/*`;
             None for all.
         max_images: stop after so many good pictures; None for all.
+        source_size: `(width, height)` of the middle to keep before the crop, in pixels of
+            the file; None for all.
 
     Returns:
         `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and a list of
@@ -60,7 +64,9 @@ def load_folder(path, image_size, channels, crop, pattern=None, max_images=None)
             chunk = list(islice(waiting, min(_READ_AHEAD, limit - good)))
             if not chunk:
                 break
-            read = pool.map(lambda n: read_picture(root / n, image_size, channels, crop), chunk)
+            read = pool.map(
+                lambda n: read_picture(root / n, image_size, channels, crop, source_size), chunk
+            )
             for name, result in zip(chunk, read, strict=True):
                 if isinstance(result, str):
                     skipped.append((name, result))
@@ -71,9 +77,11 @@ def load_folder(path, image_size, channels, crop, pattern=None, max_images=None)
     if good == 0:
         found = f"{len(names)} found, none readable" if names else "none found"
         wanted = f" whose path ends in {pattern!r}" if pattern else ""
+        others = len(find_pictures(root)) - len(names)
+        hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
         raise InputError(
             f"No picture to train on: looked below {str(root.resolve())!r} for "
-            f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}."
+            f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
         )
     return pictures[:good], skipped
 
@@ -99,7 +107,7 @@ def find_pictures(root, pattern=None):
     return sorted(names)
 
 
-def read_picture(path, image_size, channels, crop):
+def read_picture(path, image_size, channels, crop, source_size=(None, None)):
     """One file as a square picture, or the reason why not.
 
     Args:
@@ -107,6 +115,7 @@ def read_picture(path, image_size, channels, crop):
         image_size: side in pixels.
         channels: 3 for RGB, 1 for grey.
         crop: see `fit_square`.
+        source_size: see `load_folder`.
 
     Returns:
         uint8 (image_size, image_size, channels), or a string for `skipped`.
@@ -126,12 +135,21 @@ def read_picture(path, image_size, channels, crop):
         return "an empty file"
     if is_cut_short(data):
         return "cut short"
-    picture = decode(data, image_size)
+    # Pixels of the file are counted at its full scale.
+    picture = decode(data, image_size, reduce=source_size == (None, None))
     if picture is None:
         return "not a picture that OpenCV can read"
+    picture = cut_middle(picture, *source_size)
     picture = fit_square(picture, image_size, crop)
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
     return cv2.cvtColor(picture, code).reshape(image_size, image_size, channels)
+
+
+def cut_middle(picture, width=None, height=None):
+    """The middle of a picture, at most so wide and high in pixels; None for all of it."""
+    top = max(0, picture.shape[0] - (height or picture.shape[0])) // 2
+    left = max(0, picture.shape[1] - (width or picture.shape[1])) // 2
+    return picture[top:, left:][:height, :width]
 
 
 def fit_square(picture, size, crop):
@@ -149,8 +167,7 @@ def fit_square(picture, size, crop):
     height, width = picture.shape[:2]
     if crop == "center":
         side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        picture = picture[top : top + side, left : left + side]
+        picture = cut_middle(picture, side, side)
     elif crop == "pad":
         scale = size / max(height, width)
         inner = max(1, round(width * scale)), max(1, round(height * scale))
@@ -168,7 +185,7 @@ def _resize(picture, width, height):
     return cv2.resize(picture, (width, height), interpolation=interpolation)
 
 
-def batches(pictures, batch_size, seed, mirror, first_batch=0):
+def batches(samples, batch_size, seed, mirror, first_batch=0):
     """An endless `tf.data.Dataset` of training batches.
 
     Each epoch is a new random order, of which the last incomplete batch is left out. Order
@@ -176,29 +193,33 @@ def batches(pictures, batch_size, seed, mirror, first_batch=0):
     resumed run sees exactly the batches that the uninterrupted one would have seen.
 
     Args:
-        pictures: uint8 (N, S, S, C), N at least `batch_size`.
-        batch_size: pictures a batch.
+        samples: uint8 pictures (N, S, S, C), or float32 points (N, 2) which stay as they are;
+            N at least `batch_size`.
+        batch_size: samples a batch.
         seed: of order and mirroring.
         mirror: whether half the pictures are flipped left to right.
         first_batch: number of the batch to begin with, 0 for a new run.
 
     Returns:
-        A dataset of float32 (batch_size, S, S, C) in [-1, 1].
+        A dataset of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).
     """
     import tensorflow as tf  # here, so that reading pictures does not wait for it
 
-    per_epoch = len(pictures) // batch_size
-    store = tf.constant(pictures)
+    per_epoch = len(samples) // batch_size
+    store = tf.constant(samples)
+    of_pictures = samples.ndim == 4
 
     def order_of(epoch):
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(pictures)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+            tf.range(len(samples)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
         )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 
-    def picture_batch(number, indices):
-        batch = tf.cast(tf.gather(store, indices), tf.float32) / 127.5 - 1
-        if mirror:
+    def batch_of(number, indices):
+        batch = tf.gather(store, indices)
+        if of_pictures:
+            batch = tf.cast(batch, tf.float32) / 127.5 - 1
+        if of_pictures and mirror:
             key = tf.stack([tf.constant(seed, tf.int64), number])
             flip = tf.random.stateless_uniform((batch_size, 1, 1, 1), key) < 0.5
             batch = tf.where(flip, tf.reverse(batch, axis=[2]), batch)
@@ -207,11 +228,13 @@ def batches(pictures, batch_size, seed, mirror, first_batch=0):
     orders = tf.data.Dataset.range(first_batch // per_epoch, tf.int64.max).flat_map(order_of)
     numbers = tf.data.Dataset.counter(first_batch)
     numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
-    return numbered.map(picture_batch).prefetch(2)
+    return numbered.map(batch_of).prefetch(2)
 
 
 def to_uint8(pictures):
-    """Pictures in [-1, 1], as networks make them, as uint8."""
+    """Pictures in [-1, 1], as networks make them, as uint8; uint8 stays as it is."""
+    if pictures.dtype == np.uint8:
+        return pictures
     return np.uint8(np.rint(np.clip(pictures, -1, 1) * 127.5 + 127.5))
 
 

@@ -2,17 +2,22 @@
 
 runs/001-faces/
     settings.json       what was asked for
+    metadata.json       when, how long, on what machine, with which versions and sizes
     skipped.txt         pictures that could not be used, and why
     history.csv         one row a batch
     grids/              real pictures, the untrained grid, the same latents over time
     checkpoints/        everything needed to go on; the last few
     generator.keras     the EMA generator, as new as the newest checkpoint
+    discriminator.keras its judge, of the same moment
     final.png           the last grid
+    losses.png          losses, gap and turns over the run
+    animation.gif       the grids in the order of time; animation.mp4 likewise
 """
 
 import csv
 import dataclasses
 import io
+import json
 import os
 import re
 import zipfile
@@ -25,7 +30,7 @@ from balanced_gan.errors import InputError
 from balanced_gan.settings import Settings
 
 RUNS = Path("runs")  # below the folder the program is started in
-KEPT_CHECKPOINTS = 3  # of about 42 MB at 64x64
+KEPT_CHECKPOINTS = 3  # of about 42 MB each with the default networks at 64x64
 HISTORY_COLUMNS = ("step", "epoch", "seconds", "loss_G", "loss_D", "gap", "turn")
 
 
@@ -48,6 +53,10 @@ class Run:
         return self.path / "generator.keras"
 
     @property
+    def discriminator_file(self):
+        return self.path / "discriminator.keras"
+
+    @property
     def history_file(self):
         return self.path / "history.csv"
 
@@ -59,9 +68,15 @@ class Run:
         """Where a grid goes.
 
         Args:
-            label: "real", "untrained" or "epoch-00005".
+            label: "real", "untrained" or the number of batches trained.
         """
-        return self.path / "grids" / f"{label}.png"
+        name = label if isinstance(label, str) else f"step-{label:08d}"
+        return self.path / "grids" / f"{name}.png"
+
+    def grid_files(self):
+        """The grids of the fixed latents that exist, in the order of time."""
+        steps = sorted((self.path / "grids").glob("step-*.png"))
+        return [file for file in (self.grid_file("untrained"), *steps) if file.exists()]
 
     def settings(self):
         """The run's `Settings`.
@@ -81,8 +96,20 @@ class Run:
         """Writes settings.json."""
         write_whole(self.path / "settings.json", settings.to_json().encode())
 
+    def metadata(self):
+        """What `save_metadata` wrote; an empty dict if there is nothing readable."""
+        try:
+            found = json.loads((self.path / "metadata.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # it informs people; nothing depends on it
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def save_metadata(self, metadata):
+        """Writes metadata.json."""
+        write_whole(self.path / "metadata.json", (json.dumps(metadata, indent=2) + "\n").encode())
+
     def save_checkpoint(self, gan, seconds):
-        """Saves all variables of a compiled model, and its EMA generator beside them.
+        """Saves all variables of a compiled model, and the networks for use beside them.
 
         Args:
             gan: a compiled `BalancedGAN`.
@@ -96,17 +123,23 @@ class Run:
             with self.history_file.open("ab") as history:
                 os.fsync(history.fileno())
         write_whole(self.path / "checkpoints" / f"step-{step:08d}.npz", buffer.getvalue())
-        self.save_generator(gan.ema_generator)
+        self.save_network(gan.ema_generator, self.generator_file)
+        self.save_network(gan.discriminator, self.discriminator_file)
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
             old.unlink(missing_ok=True)
 
-    def save_generator(self, generator):
-        """Writes generator.keras."""
-        temporary = self.path / "generator.tmp.keras"  # Keras insists on the suffix
-        generator.save(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, self.generator_file)
+    def save_network(self, network, file):
+        """Writes a network so that Keras can load it anywhere.
+
+        Args:
+            network: a `keras.Model`.
+            file: `generator_file` or `discriminator_file`.
+        """
+        temporary = file.with_suffix(".tmp.keras")  # Keras insists on the suffix
+        network.save(temporary)
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, file)
 
     def load_checkpoint(self, gan):
         """Restores the newest whole checkpoint into a compiled model.
@@ -200,7 +233,9 @@ def create_run(settings):
     Returns:
         The new `Run`.
     """
-    source = Path(settings.path).resolve().name if settings.path else "drawn-faces"
+    source = "sine" if settings.of_points else "drawn-faces"
+    if settings.path:
+        source = Path(settings.path).resolve().name
     label = re.sub(r"[^\w.-]+", "-", source).strip("-.") or "pictures"
     number = max((_number(run.name) for run in all_runs()), default=0) + 1
     while True:

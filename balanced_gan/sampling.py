@@ -1,4 +1,4 @@
-"""Latents in, picture files out."""
+"""Latents in, picture files (or a table of points) out."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,14 +8,16 @@ from tqdm import tqdm
 
 from balanced_gan.errors import InputError
 from balanced_gan.pictures import encode_png, sheet, to_uint8
+from balanced_gan.plots import points_png
 from balanced_gan.run import write_whole
+from balanced_gan.settings import Settings
 
 IMAGES = Path("images")  # below the folder the program is started in
-SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen
+_SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen
 _AT_ONCE = 64  # pictures in memory: a thousand need no more than a hundred
 
 
-def latents_of(seeds, latent_dim, truncation=1.0):
+def latents_of(seeds, latent_dim, truncation=1.0, prior=Settings.latent_prior):
     """The latents of seeds, one each, the same on every machine.
 
     Args:
@@ -23,31 +25,40 @@ def latents_of(seeds, latent_dim, truncation=1.0):
         latent_dim: length of a latent.
         truncation: factor in (0, 1]: below 1, latents nearer the mean give more ordinary
             and more alike pictures.
+        prior: "normal" or "uniform", as the generator was trained with.
 
     Returns:
         float32 (len(seeds), latent_dim).
     """
-    rows = [np.random.default_rng(seed).standard_normal(latent_dim) for seed in seeds]
+    rows = []
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        uniform = prior == "uniform"
+        rows.append(
+            random.uniform(-1, 1, latent_dim) if uniform else random.standard_normal(latent_dim)
+        )
     return np.float32(truncation) * np.array(rows, np.float32)
 
 
-def load_generator(run):
-    """The EMA generator of a run.
+def load_network(run, file):
+    """The EMA generator of a run, or its discriminator.
 
     Args:
         run: a `Run`.
+        file: its `generator_file` or `discriminator_file`.
 
     Returns:
-        A `keras.Model`, latents -> pictures.
+        A `keras.Model`.
 
     Raises:
         InputError: if there is none yet, or it cannot be read.
     """
     import keras
 
-    file = run.generator_file
     if not file.exists():
-        raise InputError(f"Run {run.name} has no generator.keras: nothing was trained in it yet.")
+        raise InputError(
+            f"Run {run.name} has no {file.name}: training writes it with the first checkpoint."
+        )
     try:
         # Safe mode: a file from a stranger must not run code of its own.
         return keras.saving.load_model(file, compile=False, safe_mode=True)
@@ -56,42 +67,117 @@ def load_generator(run):
         raise InputError(f"{str(file)!r} cannot be loaded: {reason}") from None
 
 
-def generate_files(generator, out, img_num, seed, truncation=1.0):
-    """Writes pictures as single PNG files, and one sheet of them.
-
-    Picture i is made from the latent of seed + i, and that number is in its name: any
-    picture can be made again alone.
+def sheet_png(samples, columns):
+    """Samples as one PNG file: pictures in rows, or a plot of points.
 
     Args:
-        generator: a `keras.Model`, latents -> pictures in [-1, 1].
-        out: the folder to write to, a `pathlib.Path`; made if missing.
-        img_num: how many pictures.
-        seed: of the first picture.
-        truncation: see `latents_of`.
+        samples: (N, S, S, C) pictures in [-1, 1] or uint8, or (N, 2) points.
+        columns: pictures a row.
 
     Returns:
-        Path of the sheet, which shows the first 400 pictures at most.
+        Bytes.
+    """
+    if samples.ndim == 2:
+        return points_png(samples)
+    return encode_png(sheet(to_uint8(samples), columns))
+
+
+class Sampler:
+    """Samples of seeds, a batch at a time, with the discriminator's confidence in each.
+
+    Args:
+        generator: a `keras.Model`, latents -> pictures in [-1, 1], or points.
+        discriminator: a `keras.Model`, pictures or points -> logits.
+        prior: see `latents_of`.
+        truncation: see `latents_of`.
+    """
+
+    def __init__(self, generator, discriminator, prior=Settings.latent_prior, truncation=1.0):
+        self.generator = generator
+        self.discriminator = discriminator
+        self.prior = prior
+        self.truncation = truncation
+
+    def batches(self, seeds, what="samples"):
+        """Yields `(seeds, samples, confidences)`.
+
+        Args:
+            seeds: a sequence of whole numbers from 0.
+            what: name of the progress bar.
+
+        Yields:
+            A list of at most 64 seeds; their samples, float32; float32 confidences in
+            [0, 1], 1 for surely real.
+        """
+        with tqdm(total=len(seeds), desc=what, unit="", leave=False, delay=1) as progress:
+            for first in range(0, len(seeds), _AT_ONCE):
+                some = list(seeds[first : first + _AT_ONCE])
+                # Always a full batch: its shape would otherwise be compiled anew.
+                full = some + some[-1:] * (_AT_ONCE - len(some))
+                latents = latents_of(
+                    full, self.generator.input_shape[-1], self.truncation, self.prior
+                )
+                samples = self.generator.predict_on_batch(latents)
+                logits = self.discriminator.predict_on_batch(samples)[:, 0]
+                yield some, samples[: len(some)], 1 / (1 + np.exp(-logits[: len(some)]))
+                progress.update(len(some))
+
+    def most_real(self, seeds, count):
+        """The seeds whose samples the discriminator holds for most real, the best first.
+
+        Args:
+            seeds: a sequence of whole numbers from 0.
+            count: how many to keep.
+
+        Returns:
+            A list.
+        """
+        scored = [
+            (confidence, seed)
+            for some, _, confidences in self.batches(seeds, "choosing")
+            for seed, confidence in zip(some, confidences, strict=True)
+        ]
+        return [seed for _, seed in sorted(scored, key=lambda pair: -pair[0])[:count]]
+
+
+def generate_files(sampler, out, seeds):
+    """Writes samples as single files and one sheet, with the discriminator's confidence in each.
+
+    Pictures are PNG files with their seed in the name, and scores.csv names each with its
+    confidence; points are rows of points.csv. The same seed gives the same sample again,
+    alone too.
+
+    Args:
+        sampler: a `Sampler`.
+        out: the folder to write to, a `pathlib.Path`; made if missing.
+        seeds: a sequence of whole numbers from 0.
+
+    Returns:
+        `(path, shown)`: path of the sheet, and the samples on it, the first 400 pictures at
+        most or all points.
     """
     out.mkdir(parents=True, exist_ok=True)
-    shown = []
-    with (
-        ThreadPoolExecutor() as pool,
-        tqdm(total=img_num, desc="pictures", unit="", leave=False, delay=1) as progress,
-    ):
-        for first in range(seed, seed + img_num, _AT_ONCE):
-            seeds = range(first, min(first + _AT_ONCE, seed + img_num))
-            # Always a full batch: its shape would otherwise be compiled anew.
-            latents = latents_of(
-                range(first, first + _AT_ONCE), generator.input_shape[-1], truncation
-            )
-            pictures = to_uint8(generator.predict_on_batch(latents))[: len(seeds)]
-            files = [out / f"seed-{number:06d}.png" for number in seeds]
-            list(pool.map(lambda f, p: write_whole(f, encode_png(p)), files, pictures))
-            shown.extend(pictures[: SHEET_LIMIT - len(shown)])
-            progress.update(len(pictures))
-    columns = round(len(shown) ** 0.5 + 0.49)
-    write_whole(out / "sheet.png", encode_png(sheet(np.stack(shown), columns)))
-    return out / "sheet.png"
+    shown, rows = [], []
+    header, table = ("file", "seed", "confidence"), "scores.csv"
+    with ThreadPoolExecutor() as pool:
+        for some, samples, confidences in sampler.batches(seeds):
+            if samples.ndim == 2:
+                header, table = ("seed", "x", "y", "confidence"), "points.csv"
+                values = zip(some, *samples.T, confidences, strict=True)
+                rows += [[seed, *(f"{value:.5f}" for value in row)] for seed, *row in values]
+                shown.extend(samples)
+                continue
+            pictures = to_uint8(samples)
+            names = [f"seed-{seed:06d}.png" for seed in some]
+            list(pool.map(lambda n, p: write_whole(out / n, encode_png(p)), names, pictures))
+            values = zip(names, some, confidences, strict=True)
+            rows += [[name, seed, f"{confidence:.5f}"] for name, seed, confidence in values]
+            shown.extend(samples[: _SHEET_LIMIT - len(shown)])
+    lines = "".join(",".join(map(str, row)) + "\n" for row in (header, *rows))
+    write_whole(out / table, lines.encode())
+    shown = np.stack(shown)
+    write_whole(out / "sheet.png", sheet_png(shown, round(len(shown) ** 0.5 + 0.49)))
+    return out / "sheet.png", shown
 
 
 def free_folder(folder):

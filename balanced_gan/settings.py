@@ -11,6 +11,102 @@ from dataclasses import dataclass, field
 
 from balanced_gan.errors import InputError
 
+# Systems that this one grew out of: what of theirs differs from our defaults. None of them
+# averaged its generator, mirrored or augmented.
+_AS_IT_WAS = {
+    "mirror": False,
+    "augmentation": False,
+    "ema_decay": 0.0,
+    "learning_rate_decay": 0.0,
+}
+PRESETS = {
+    "balanced": {},
+    # jhayes14/GAN: the rule's first form, on networks of 18.9 and 17.2 million parameters.
+    "original": {
+        **_AS_IT_WAS,
+        "crop": "stretch",
+        "networks": "original",
+        "width": 128,
+        "latent_prior": "uniform",
+        "dropout": 0.2,
+        "batch_size": 50,
+        "generator_learning_rate": 2e-5,
+        "discriminator_learning_rate": 2e-5,
+        "beta_1": 0.0005,
+        "margin": 0.1,
+        "balance": "repeat",
+    },
+    # Minigrim0/GANgster, part 1: points of a sine curve. Theirs trained both networks on every
+    # batch, for 500 epochs; ours are the rule, the averaging, and Adam's beta_1, since at the
+    # usual 0.9 some seeds stayed far from the curve.
+    "sine": {
+        "networks": "points",
+        "width": 16,
+        "latent_dim": 2,
+        "dropout": 0.3,
+        "augmentation": False,
+        "batch_size": 32,
+        "epochs": 300,
+        "generator_learning_rate": 1e-3,
+        "discriminator_learning_rate": 1e-3,
+        "learning_rate_decay": 0.0,
+        "precision": "float32",
+        "grid_every_epochs": 25,
+        "grid_side": 32,
+    },
+    # Minigrim0/GANgster, part 2: frontal police photographs, fully connected networks.
+    "mugshots": {
+        **_AS_IT_WAS,
+        "pattern": "**/*F.png",
+        "crop": "stretch",
+        "channels": 1,
+        "networks": "dense",
+        "width": 512,
+        "latent_dim": 50,
+        "dropout": 0.3,
+        "batch_size": 64,
+        "generator_learning_rate": 1e-5,
+        "discriminator_learning_rate": 1e-5,
+        "beta_1": 0.9,
+        "balance": "usual",
+    },
+    # An article of 2020 on CelebA at 128x128, Keras; its noise on labels points inwards here.
+    "celeba128": {
+        **_AS_IT_WAS,
+        "source_width": 178,
+        "source_height": 208,
+        "image_size": 128,
+        "networks": "celeba128",
+        "width": 256,
+        "latent_dim": 32,
+        "dropout": 0.4,
+        "generator_learning_rate": 1e-4,
+        "discriminator_learning_rate": 1e-4,
+        "optimizer": "rmsprop",
+        "clip_value": 1.0,
+        "learning_rate_decay": 1e-8,
+        "label_noise": 0.05,
+        "balance": "usual",
+        "grid_every_epochs": None,
+        "grid_every_steps": 50,
+        "grid_side": 6,
+    },
+    # Radford et al. 2015 as two PyTorch projects had it: Neill-Erasmus/ai-generated-art and
+    # Achronus/Machine-Learning-101.
+    "dcgan": {
+        **_AS_IT_WAS,
+        "networks": "dcgan",
+        "batch_size": 64,
+        "generator_learning_rate": 2e-4,
+        "discriminator_learning_rate": 2e-4,
+        "balance": "usual",
+        "grid_every_epochs": None,
+        "grid_every_steps": 100,
+    },
+}
+# Of each line, what is given takes the place of all the others.
+ALTERNATIVES = (("epochs", "steps", "minutes"), ("grid_every_epochs", "grid_every_steps"))
+
 
 def _setting(default, group, meaning, low=None, high=None, choices=None, may_change=False):
     """A dataclass field that knows its help text and its range.
@@ -39,6 +135,13 @@ class Settings:
             the setting and what was received.
     """
 
+    preset: str = _setting(
+        "balanced",
+        "What to do",
+        "A known system's settings to start from; any other option overrides them.",
+        choices=tuple(PRESETS),
+    )
+
     # Pictures
     path: str | None = _setting(
         None, "Pictures", "Folder of pictures, sub-folders included; without it, drawn faces."
@@ -47,6 +150,10 @@ class Settings:
         None, "Pictures", "Only files whose path ends so, as in '*F.png' or 'front/*'."
     )
     max_images: int | None = _setting(None, "Pictures", "Use at most so many.", 1, 10_000_000)
+    source_width: int | None = _setting(
+        None, "Pictures", "Before the square, keep so many columns of the middle.", 1, 100_000
+    )
+    source_height: int | None = _setting(None, "Pictures", "The same for rows.", 1, 100_000)
     crop: str = _setting(
         "center",
         "Pictures",
@@ -63,25 +170,49 @@ class Settings:
     mirror: bool = _setting(True, "Pictures", "Flip half of the pictures left to right.")
 
     # Networks
+    networks: str = _setting(
+        "light",
+        "Networks",
+        "Architecture of both networks; see the presets of these names.",
+        choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
+    )
+    width: int = _setting(64, "Networks", "Channels of the narrowest layer.", 4, 512)
     latent_dim: int = _setting(100, "Networks", "Length of a latent.", 1, 4096)
-    width: int = _setting(64, "Networks", "Channels at half the full size.", 4, 512)
+    latent_prior: str = _setting(
+        "normal",
+        "Networks",
+        "How latents are drawn: normal(0, 1) or uniform(-1, 1).",
+        choices=("normal", "uniform"),
+    )
+    dropout: float = _setting(
+        0.0, "Networks", "Share of the discriminator's activations to drop.", 0.0, 0.95
+    )
 
     # Training
     batch_size: int = _setting(16, "Training", "Pictures a batch.", 1, 4096)
     epochs: int | None = _setting(
         50, "Training", "Stop after so many passes over the pictures.", 1, 10_000_000, None, True
     )
+    steps: int | None = _setting(
+        None,
+        "Training",
+        "Stop after so many batches, instead of the default --epochs.",
+        1,
+        1_000_000_000,
+        None,
+        True,
+    )
     minutes: float | None = _setting(
         None,
         "Training",
-        "Stop after so long in all, instead of the default --epochs; with both, the first counts.",
+        "Stop after so long in all, likewise; with several limits, the first counts.",
         0.01,
         1_000_000,
         None,
         True,
     )
     generator_learning_rate: float = _setting(
-        8e-4, "Training", "Adam's at first; it falls with the turns.", 1e-7, 1.0
+        8e-4, "Training", "At first; see --learning_rate_decay.", 1e-7, 1.0
     )
     # At the generator's own rate one step of the discriminator raised the gap by 0.25, three
     # times what a step of the generator took away.
@@ -91,6 +222,28 @@ class Settings:
         "The same for the discriminator, whose steps move the gap further.",
         1e-7,
         1.0,
+    )
+    # Fast at first, since early pictures are what one waits for; at a constant rate the
+    # pictures grow alike. A function of the turns and not of the run's length, so that
+    # training a finished run further is the same as having asked for more at once.
+    learning_rate_decay: float = _setting(
+        1e-3,
+        "Training",
+        "d: after n turns of a network its learning rate is divided by 1 + d n.",
+        0.0,
+        1.0,
+    )
+    optimizer: str = _setting("adam", "Training", "Of both networks.", choices=("adam", "rmsprop"))
+    beta_1: float = _setting(0.5, "Training", "Adam's share of past gradients.", 0.0, 0.9999)
+    clip_value: float = _setting(
+        0.0, "Training", "Cut each gradient to at most so much; 0 for never.", 0.0, 1e6
+    )
+    label_noise: float = _setting(
+        0.0,
+        "Training",
+        "Tell the discriminator real and generated less than surely, by up to so much.",
+        0.0,
+        0.5,
     )
     augmentation: bool = _setting(
         True, "Training", "Show the discriminator randomly changed pictures: less overfitting."
@@ -119,14 +272,21 @@ class Settings:
     balance: str = _setting(
         "margin",
         "Balance",
-        "Who trains: the lagging network, both on every batch, or each in turn.",
-        choices=("margin", "both", "alternate"),
+        "Who trains on a batch: the lagging network; both from one forward pass; each in turn; "
+        "both one after the other; or these and then the lagging one again, within the margin.",
+        choices=("margin", "both", "alternate", "usual", "repeat"),
     )
     max_streak: int = _setting(16, "Balance", "Most turns in a row for one network.", 1, 1_000_000)
 
     # Watching
-    grid_every_epochs: int = _setting(
+    grid_every_epochs: int | None = _setting(
         5, "Watching", "Draw the grid of pictures so often.", 1, 10_000_000, None, True
+    )
+    grid_every_steps: int | None = _setting(
+        None, "Watching", "The same in batches, instead.", 1, 1_000_000_000, None, True
+    )
+    grid_side: int = _setting(
+        8, "Watching", "Pictures in a row and in a column of the grid.", 1, 32, None, True
     )
     checkpoint_every_minutes: float = _setting(
         2.0,
@@ -140,12 +300,13 @@ class Settings:
 
     def __post_init__(self):
         for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            wanted = what_is_wrong(setting, value)
-            if wanted:
-                raise InputError(
-                    f"{setting.name} must be {wanted}. Received: {setting.name}={value!r}"
-                )
+            check_value(setting.name, getattr(self, setting.name))
+        _refuse_unknown_combinations(self)
+
+    @property
+    def of_points(self):
+        """Whether the data are points of a curve, not pictures."""
+        return self.networks == "points"
 
     def to_json(self):
         """The settings as JSON text."""
@@ -177,6 +338,59 @@ class Settings:
         }
 
 
+def preset_values(preset):
+    """All values that a preset stands for, as a dict for `Settings(**...)`.
+
+    Args:
+        preset: a key of `PRESETS`.
+    """
+    defaults = {setting.name: setting.default for setting in dataclasses.fields(Settings)}
+    return {**defaults, **PRESETS[preset], "preset": preset}
+
+
+def without_alternatives(given):
+    """The values given, and None for every setting whose place one of them takes.
+
+    Args:
+        given: a dict of settings' values.
+
+    Returns:
+        A new dict.
+    """
+    displaced = {
+        name: None for names in ALTERNATIVES if given.keys() & set(names) for name in names
+    }
+    return {**displaced, **given}
+
+
+def _refuse_unknown_combinations(settings):
+    """Raises an `InputError` for values that are good alone and not together."""
+    if settings.epochs is settings.steps is settings.minutes is None:
+        raise InputError(
+            "one of epochs, steps and minutes must be given, or nothing ends the run. "
+            "Received: epochs=None, steps=None, minutes=None"
+        )
+    if settings.of_points:
+        for setting in dataclasses.fields(Settings):
+            value = getattr(settings, setting.name)
+            unfit = setting.metadata["group"] == "Pictures" and value != setting.default
+            if setting.name != "max_images" and unfit:
+                raise InputError(
+                    f"{setting.name} has no meaning for points, which networks='points' learns. "
+                    f"Received: {setting.name}={value!r}"
+                )
+        if settings.augmentation:
+            raise InputError(
+                "augmentation is for pictures, and networks='points' learns points. "
+                "Received: augmentation=True"
+            )
+    if settings.networks == "celeba128" and settings.image_size < 48:
+        raise InputError(
+            "image_size must be 48 or more with networks='celeba128', whose discriminator halves "
+            f"four times without borders. Received: image_size={settings.image_size}"
+        )
+
+
 def kind(setting):
     """The type of a setting's values, `int` for `int | None`.
 
@@ -192,6 +406,18 @@ def range_text(setting):
     if choices:
         return " or ".join(str(choice) for choice in choices)
     return None if low is None else f"from {low} to {high}"
+
+
+def check_value(name, value):
+    """Raises an `InputError` that says what a setting must be, unless the value is good.
+
+    Args:
+        name: of a field of `Settings`.
+        value: of any type.
+    """
+    wanted = what_is_wrong(Settings.__dataclass_fields__[name], value)
+    if wanted:
+        raise InputError(f"{name} must be {wanted}. Received: {name}={value!r}")
 
 
 def what_is_wrong(setting, value):

@@ -10,31 +10,35 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_gan import callbacks
-from balanced_gan.drawn_faces import COUNT, draw_faces
-from balanced_gan.gan import BalancedGAN, adam
-from balanced_gan.networks import build_discriminator, build_generator
-from balanced_gan.pictures import batches, encode_png, load_folder, sheet
+from balanced_gan import callbacks, curve, drawn_faces
+from balanced_gan.gan import BalancedGAN
+from balanced_gan.optimizers import build_optimizer
+from balanced_gan.pictures import batches, load_folder
+from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.run import write_whole
+from balanced_gan.sampling import sheet_png
 
-_TIMED_STEPS = 5  # for the estimate of a dry run
+_TIMED_STEPS, _TIMED_SECONDS = 5, 10  # at most, for the estimate of a dry run
 
 
-def read_pictures(settings):
-    """The training pictures, from the folder or drawn.
+def read_samples(settings):
+    """What to train on: pictures from the folder or drawn, or points.
 
     Args:
         settings: a `Settings`.
 
     Returns:
-        `(pictures, skipped)` as from `load_folder`.
+        `(samples, skipped)`: uint8 (N, S, S, C), or float32 (N, 2) for points; and what
+        could not be used, as from `load_folder`.
 
     Raises:
         InputError: if there is no folder or no usable picture in it.
     """
+    if settings.of_points:
+        return curve.points_on_curve(settings.max_images or curve.COUNT), []
     if settings.path is None:
-        count = settings.max_images or COUNT
-        return draw_faces(settings.image_size, settings.channels, count), []
+        count = settings.max_images or drawn_faces.COUNT
+        return drawn_faces.draw_faces(settings.image_size, settings.channels, count), []
     return load_folder(
         settings.path,
         settings.image_size,
@@ -42,6 +46,7 @@ def read_pictures(settings):
         settings.crop,
         settings.pattern,
         settings.max_images,
+        (settings.source_width, settings.source_height),
     )
 
 
@@ -59,20 +64,36 @@ def build_gan(settings):
     # uninterrupted one.
     tf.config.experimental.enable_op_determinism()
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
+    build_generator, build_discriminator = NETWORKS[settings.networks]
+    size = settings.image_size, settings.channels
     with _dtype_policy(policy):
         gan = BalancedGAN(
-            build_generator(
-                settings.image_size, settings.channels, settings.latent_dim, settings.width
-            ),
-            build_discriminator(settings.image_size, settings.channels, settings.width),
+            build_generator(*size, settings.latent_dim, settings.width),
+            build_discriminator(*size, settings.width, settings.dropout),
             margin=settings.margin,
             balance=settings.balance,
             max_streak=settings.max_streak,
             augmentation=settings.augmentation,
             ema_decay=settings.ema_decay,
+            label_noise=settings.label_noise,
+            latent_prior=settings.latent_prior,
             seed=settings.seed,
         )
-    gan.compile(adam(settings.generator_learning_rate), adam(settings.discriminator_learning_rate))
+    gan.compile(
+        *(
+            build_optimizer(
+                learning_rate,
+                settings.optimizer,
+                settings.beta_1,
+                settings.learning_rate_decay,
+                settings.clip_value,
+            )
+            for learning_rate in (
+                settings.generator_learning_rate,
+                settings.discriminator_learning_rate,
+            )
+        )
+    )
     return gan
 
 
@@ -129,17 +150,18 @@ class Outcome(NamedTuple):
 
     finished: bool  # whether the budget is spent; if not, it was interrupted
     epochs: int  # complete ones, over all sessions of the run
+    steps: int  # batches, likewise
     minutes: float  # of training, over all sessions
     damaged: list  # names of checkpoints that could not be read
 
 
-def train(settings, run, pictures):
+def train(settings, run, samples):
     """Trains a run from where it stands until its budget is spent or Ctrl-C.
 
     Args:
         settings: a `Settings` whose `precision` is decided, not "auto".
         run: the `Run`; its newest checkpoint, if any, is where training goes on.
-        pictures: uint8 (N, S, S, C).
+        samples: from `read_samples`.
 
     Returns:
         An `Outcome`.
@@ -150,24 +172,25 @@ def train(settings, run, pictures):
     gan = build_gan(settings)
     seconds, damaged = run.load_checkpoint(gan)
     clock = callbacks.Clock(seconds)
-    batch_size = fitting_batch_size(settings, len(pictures))
-    per_epoch = len(pictures) // batch_size
+    batch_size = fitting_batch_size(settings, len(samples))
+    per_epoch = len(samples) // batch_size
     step = int(gan.batches)
-    last_step = settings.epochs * per_epoch if settings.epochs else None
+    last_step = last_step_of(settings, per_epoch)
     stop = callbacks.Stop(clock, last_step, settings.minutes)
     stop.set_model(gan)
     if stop.share_done() >= 1:
-        return Outcome(True, step // per_epoch, seconds / 60, damaged)
+        return Outcome(True, step // per_epoch, step, seconds / 60, damaged)
     if step == 0:
-        write_whole(
-            run.grid_file("real"),
-            encode_png(sheet(_real_grid(pictures, settings.seed), callbacks.GRID_SIDE)),
-        )
+        write_whole(run.grid_file("real"), _real_grid(samples, settings))
+    every_steps = [
+        settings.grid_every_steps,
+        settings.grid_every_epochs and settings.grid_every_epochs * per_epoch,
+    ]
     with _finish_batch_on_interrupt(stop):
         # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
         # of one, and a budget of minutes ends anywhere.
         gan.fit(
-            batches(pictures, batch_size, settings.seed, settings.mirror, first_batch=step),
+            batches(samples, batch_size, settings.seed, settings.mirror, first_batch=step),
             steps_per_epoch=last_step - step if last_step else sys.maxsize,
             shuffle=False,  # `batches` did
             verbose=0,
@@ -175,17 +198,31 @@ def train(settings, run, pictures):
                 stop,
                 callbacks.Progress(stop, per_epoch, batch_size),
                 callbacks.History(run, clock, per_epoch),
-                callbacks.Grids(run, per_epoch, settings.grid_every_epochs),
+                callbacks.Grids(run, settings.grid_side, [n for n in every_steps if n]),
                 callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
+                callbacks.Record(run, clock, batch_size),
+                callbacks.Keepsakes(run, settings.margin),
             ],
         )
     epochs = int(gan.batches) // per_epoch
-    return Outcome(stop.share_done() >= 1, epochs, clock.seconds() / 60, damaged)
+    finished = stop.share_done() >= 1
+    return Outcome(finished, epochs, int(gan.batches), clock.seconds() / 60, damaged)
 
 
-def _real_grid(pictures, seed):
-    chosen = np.random.default_rng(seed).permutation(len(pictures))[: callbacks.GRID_SIDE**2]
-    return pictures[chosen]
+def last_step_of(settings, per_epoch):
+    """The number of the batch after which a run is done, or None if only time ends it.
+
+    Args:
+        settings: a `Settings`.
+        per_epoch: batches an epoch.
+    """
+    limits = [settings.steps, settings.epochs and settings.epochs * per_epoch]
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _real_grid(samples, settings):
+    order = np.random.default_rng(settings.seed).permutation(len(samples))
+    return sheet_png(samples[order[: settings.grid_side**2]], settings.grid_side)
 
 
 @contextmanager
@@ -209,21 +246,25 @@ def _finish_batch_on_interrupt(stop):
             signal.signal(number, handler)
 
 
-def seconds_per_batch(settings, pictures):
+def seconds_per_batch(settings, samples):
     """Times a few training batches; nothing is kept.
 
     Args:
         settings: a `Settings` whose `precision` is decided, not "auto".
-        pictures: uint8 (N, S, S, C).
+        samples: from `read_samples`.
 
     Returns:
         `(seconds, generator_parameters, discriminator_parameters)`.
     """
     gan = build_gan(settings)
-    batch_size = fitting_batch_size(settings, len(pictures))
-    dataset = batches(pictures, batch_size, settings.seed, settings.mirror)
-    gan.fit(dataset, steps_per_epoch=2, shuffle=False, verbose=0)  # compiles
-    began = time.monotonic()
-    gan.fit(dataset, steps_per_epoch=_TIMED_STEPS, shuffle=False, verbose=0)
-    seconds = (time.monotonic() - began) / _TIMED_STEPS
+    batch_size = fitting_batch_size(settings, len(samples))
+    data = iter(batches(samples, batch_size, settings.seed, settings.mirror))
+    step = tf.function(gan.train_step)
+    for _ in range(2):  # the first one compiles
+        step(next(data))
+    began, timed = time.monotonic(), 0
+    while timed < _TIMED_STEPS and time.monotonic() - began < _TIMED_SECONDS:
+        step(next(data))
+        timed += 1
+    seconds = (time.monotonic() - began) / timed
     return seconds, gan.generator.count_params(), gan.discriminator.count_params()

@@ -1,8 +1,8 @@
 """Does the rule keep its promise, and what does it cost?
 
 Trains the default networks under several margins, with both networks on every batch, in
-strict alternation, and with the usual two steps (discriminator, then generator, each with
-its own forward pass). All take turns epoch by epoch in one process, so that a slow moment
+strict alternation, and with the usual two steps (discriminator, then the generator facing
+the changed discriminator). All take turns epoch by epoch in one process, so that a slow moment
 of the machine hits everybody.
 """
 
@@ -21,29 +21,10 @@ import tensorflow as tf
 from report import publish, table
 
 from balanced_gan import Settings, training
-from balanced_gan.gan import BalancedGAN
-from balanced_gan.losses import discriminator_loss, generator_loss
 from balanced_gan.pictures import batches
 
 MARGINS = (0.05, 0.1, 0.2, 0.3, 0.5)
 SETTLING_EPOCHS = 2
-
-
-class UsualGAN(BalancedGAN):
-    """The textbook: a discriminator step, then a generator step on fresh latents."""
-
-    def train_step(self, real):
-        count = tf.shape(real)[0]
-        generated = self.generator(self.random_latents(count), training=True)
-        with tf.GradientTape() as tape:
-            loss_d = discriminator_loss(self._judge(real), self._judge(generated))
-        self._update(tape, loss_d, self.discriminator, self.discriminator_optimizer)
-        with tf.GradientTape() as tape:
-            generated = self.generator(self.random_latents(count), training=True)
-            loss_g = generator_loss(self._judge(generated))
-        self._update(tape, loss_g, self.generator, self.generator_optimizer)
-        self._follow_generator()
-        return {"gap": loss_g - loss_d, "turn_G": 1, "turn_D": 1}
 
 
 def contenders(settings):
@@ -52,11 +33,8 @@ def contenders(settings):
         f"margin {margin}": training.build_gan(dataclasses.replace(settings, margin=margin))
         for margin in MARGINS
     }
-    for balance in ("both", "alternate"):
+    for balance in ("both", "alternate", "usual"):
         models[balance] = training.build_gan(dataclasses.replace(settings, balance=balance))
-    usual = training.build_gan(settings)
-    models["usual two steps"] = UsualGAN(usual.generator, usual.discriminator, seed=settings.seed)
-    models["usual two steps"].compile()
     return models
 
 
@@ -69,7 +47,7 @@ def main(path, epochs, seeds):
     gaps, turns, seconds = {}, {}, {}
     for seed in range(seeds):
         settings = Settings(path=path, precision=precision, seed=seed)
-        pictures, _ = training.read_pictures(settings)
+        pictures, _ = training.read_samples(settings)
         per_epoch = len(pictures) // settings.batch_size
         models = contenders(settings)
         steps = {name: tf.function(model.train_step) for name, model in models.items()}
@@ -89,7 +67,7 @@ def main(path, epochs, seeds):
         keras.backend.clear_session()
 
     rows = []
-    usual = np.array(seconds["usual two steps"])
+    usual = np.array(seconds["usual"])
     for name in gaps:
         # Seeds follow one another; each one's first epochs are left out.
         late = np.array(gaps[name]).reshape(seeds, epochs, per_epoch)[:, SETTLING_EPOCHS:]
@@ -113,7 +91,7 @@ def main(path, epochs, seeds):
         f"{len(pictures)} pictures, batch {settings.batch_size}, {epochs} epochs, "
         f"seeds 0 to {seeds - 1}. *Within e*: batches after the first {SETTLING_EPOCHS} epochs "
         f"with |loss_G - loss_D| < e (each seed), for the rows without a margin e = "
-        f"{Settings.margin}. Seconds and their ratio to the usual two steps: medians over epochs, "
+        f"{Settings.margin}. Seconds and their ratio to `usual`: medians over epochs, "
         "the ratio formed epoch by epoch.",
         table(
             ["who trains", "within e", "gap", "turns G : D", "s per batch", "of usual"],

@@ -1,30 +1,23 @@
 """Writes what a benchmark measured into benchmarks/README.md, with machine and date."""
 
-import os
-import platform
 import re
 import sys
 from datetime import date
 from pathlib import Path
 
+from balanced_gan.metadata import machine
+
 PAGE = Path(__file__).with_name("README.md")
 
 
-def machine():
-    """Processor, cores and versions, in one line without names of hosts or people."""
-    from importlib.metadata import version
-
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        text = cpuinfo.read_text()
-        processor = re.search(r"model name\s*: (.*)", text)[1]
-        known = [f for f in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f" {f}" in text]
-        processor += f" ({known[0]})" if known else ""
-    packages = ", ".join(f"{p} {version(p)}" for p in ("tensorflow", "keras", "numpy"))
+def machine_line():
+    """The machine, versions and date in one line."""
+    facts = machine()
+    instructions = f" ({facts['instructions']})" if facts["instructions"] else ""
+    packages = ", ".join(f"{name} {facts[name]}" for name in ("tensorflow", "keras", "numpy"))
     return (
-        f"{processor}, {os.cpu_count()} cores, all used; {platform.system()}, "
-        f"Python {platform.python_version()}, {packages}; {date.today()}"
+        f"{facts['processor']}{instructions}, {facts['cores']} cores, all used; "
+        f"{facts['system']}, Python {facts['python']}, {packages}; {date.today()}"
     )
 
 
@@ -42,7 +35,7 @@ def publish(section, *paragraphs):
         *paragraphs: Markdown.
     """
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}"])
-    body = "\n\n".join([f"`{command}` on {machine()}.", *paragraphs])
+    body = "\n\n".join([f"`{command}` on {machine_line()}.", *paragraphs])
     print(body)
     page = PAGE.read_text(encoding="utf-8")
     text = f"## {section}\n\n{body}\n"

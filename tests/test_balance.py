@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from balanced_gan import whose_turn
-from balanced_gan.balance import next_streak
+from balanced_gan.balance import next_streak, repeat_again
 
 G, D = True, False
 # gap, margin, streak, max_streak, who trains
@@ -62,3 +62,22 @@ def test_a_saturated_loss_shuts_nobody_out():
         turns.append(whose_turn(100.0, 0.5, streak, 4))
         streak = next_streak(streak, int(turns[-1]))
     assert turns == [G, G, G, G, D] * 8
+
+
+@pytest.mark.parametrize(
+    "gap, first_gap, margin, repeats, again",
+    [
+        (0.3, 0.5, 0.1, 0, True),  # still too far apart
+        (-0.3, -0.5, 0.1, 0, True),
+        (0.1, 0.5, 0.1, 0, False),  # closed
+        (0.0, 0.5, 0.1, 0, False),
+        (-0.3, 0.5, 0.1, 0, False),  # flipped
+        (0.3, -0.5, 0.1, 0, False),
+        (0.3, 0.5, 0.1, 15, True),
+        (0.3, 0.5, 0.1, 16, False),  # often enough
+    ],
+)
+def test_repeat_again(gap, first_gap, margin, repeats, again):
+    assert repeat_again(gap, first_gap, margin, repeats, max_streak=16) == again
+    tensors = [tf.constant(float(value)) for value in (gap, first_gap, margin)]
+    assert bool(repeat_again(*tensors, tf.constant(repeats), 16)) == again

@@ -37,6 +37,7 @@ def test_train_resume_generate(train_py, folder, workplace):
     assert code == 0
     made = workplace / "images" / "001-my-faces"
     assert sorted(p.name for p in made.iterdir()) == [
+        "scores.csv",
         *(f"seed-{n:06d}.png" for n in range(7, 12)),
         "sheet.png",
     ]

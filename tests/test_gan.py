@@ -4,7 +4,9 @@ import pytest
 import tensorflow as tf
 
 from balanced_gan import BalancedGAN, build_discriminator, build_generator
-from balanced_gan.gan import adam
+from balanced_gan.curve import points_on_curve
+from balanced_gan.optimizers import build_optimizer
+from balanced_gan.preset_networks import NETWORKS
 
 
 def tiny_gan(**kwargs):
@@ -55,6 +57,63 @@ def test_alternate_takes_turns_and_both_trains_both(face_batch):
     assert not same(before[1], weights(gan.discriminator))
 
 
+def test_usual_trains_both_and_the_generator_faces_the_changed_discriminator(face_batch):
+    usual, both = (tiny_gan(balance=balance, augmentation=False) for balance in ("usual", "both"))
+    for gan in (usual, both):
+        # A step so large that the losses before and after it differ.
+        gan.compile(build_optimizer(1e-3), build_optimizer(0.05))
+    before = weights(usual.generator), weights(usual.discriminator)
+    logs = [steps(gan, face_batch, 1)[0] for gan in (usual, both)]
+    assert logs[0]["turn_G"] == logs[0]["turn_D"] == 1
+    assert not same(before[0], weights(usual.generator))
+    assert not same(before[1], weights(usual.discriminator))
+    assert logs[0]["loss_D"] == pytest.approx(logs[1]["loss_D"], abs=1e-5)
+    assert logs[0]["loss_G"] > logs[1]["loss_G"] + 0.1
+
+
+@pytest.mark.parametrize(
+    "bias, lagging, other", [(-5.0, "turn_G", "turn_D"), (5.0, "turn_D", "turn_G")]
+)
+def test_repeat_trains_the_lagging_network_again_up_to_the_cap(face_batch, bias, lagging, other):
+    gan = tiny_gan(balance="repeat", margin=0.1, max_streak=3)
+    gan.discriminator.layers[-1].bias.assign([bias])
+    log = gan.train_step(face_batch)
+    assert (log[lagging], log[other]) == (4, 1)  # once, and three times more
+    assert int(gan.generator_optimizer.iterations) == int(gan.generator_turns) == log["turn_G"]
+    assert int(gan.discriminator_optimizer.iterations) == log["turn_D"]
+    gan.margin = 100.0  # within which nobody trains again
+    log = gan.train_step(face_batch)
+    assert (log["turn_G"], log["turn_D"]) == (1, 1)
+
+
+def test_label_noise_keeps_the_discriminator_from_certainty(face_batch):
+    losses = {}
+    for noise in (0.0, 0.5):
+        gan = tiny_gan(label_noise=noise, augmentation=False)
+        gan.discriminator.layers[-1].kernel.assign(gan.discriminator.layers[-1].kernel * 100)
+        losses[noise] = steps(gan, face_batch, 1)[0]
+    # With half of the sureness gone, wrong answers cost the same and right ones something.
+    assert losses[0.5]["loss_D"] != losses[0.0]["loss_D"]
+    assert losses[0.5]["loss_G"] == losses[0.0]["loss_G"]
+
+
+def test_latent_prior():
+    normal = np.asarray(tiny_gan().random_latents(1000))
+    assert abs(normal).max() > 2 and normal.std() == pytest.approx(1, abs=0.05)
+    uniform = np.asarray(tiny_gan(latent_prior="uniform").random_latents(1000))
+    assert 0.99 < abs(uniform).max() <= 1 and abs(uniform.mean()) < 0.05
+
+
+def test_points_are_learnt_like_pictures():
+    keras.utils.set_random_seed(0)
+    generator, discriminator = NETWORKS["points"]
+    gan = BalancedGAN(generator(0, 0, 2, 16), discriminator(0, 0, 16, 0.3), augmentation=False)
+    gan.compile(build_optimizer(1e-3), build_optimizer(1e-3))
+    points = points_on_curve(32)
+    assert steps(gan, points, 2)[1]["turn_G"] in (0, 1)
+    assert gan.generate(5).shape == (5, 2)
+
+
 def test_counters(face_batch):
     gan = tiny_gan(max_streak=2, margin=0.0)
     logs = steps(gan, face_batch, 9)
@@ -67,7 +126,7 @@ def test_counters(face_batch):
 
 def test_an_update_lowers_the_loss_of_who_trained(face_batch):
     gan = tiny_gan(balance="alternate", augmentation=False)
-    gan.compile(discriminator_optimizer=adam(1e-3))
+    gan.compile(discriminator_optimizer=build_optimizer(1e-3))
     logs = steps(gan, face_batch, 60)
     assert logs[-1]["loss_D"] < 0.65 < logs[0]["loss_D"]  # it learns one batch by heart
 
@@ -115,6 +174,7 @@ def test_generate(face_batch):
     assert not np.array_equal(pictures, gan.generate(3))
 
 
-def test_unknown_balance_is_named():
-    with pytest.raises(ValueError, match="Received: balance='wild'"):
-        tiny_gan(balance="wild")
+@pytest.mark.parametrize("name", ["balance", "latent_prior"])
+def test_unknown_values_are_named(name):
+    with pytest.raises(ValueError, match=f"Received: {name}='wild'"):
+        tiny_gan(**{name: "wild"})

@@ -23,3 +23,13 @@ def test_large_logits_stay_finite():
     huge = np.full((4, 1), 1e4, "float32")
     assert float(generator_loss(-huge)) == pytest.approx(1e4)
     assert float(discriminator_loss(-huge, huge)) == pytest.approx(1e4)
+
+
+def test_label_noise_makes_certainty_cost():
+    sure, unsure = np.full((4, 1), 10.0, "float32"), np.full((4, 1), 2.0, "float32")
+    assert discriminator_loss(sure, -sure) < discriminator_loss(unsure, -unsure)
+    assert discriminator_loss(sure, -sure, 0.2) > discriminator_loss(unsure, -unsure, 0.2)
+    # The best answer is the logit of the target itself, and costs its entropy.
+    best = np.full((4, 1), np.log(0.8 / 0.2), "float32")
+    entropy = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2))
+    np.testing.assert_allclose(discriminator_loss(best, -best, 0.2), entropy, rtol=1e-5)

@@ -65,6 +65,17 @@ def test_damaged_settings_are_one_sentence(tmp_path, text):
         Run(tmp_path).settings()
 
 
+@pytest.mark.parametrize("text", [None, "{", "[]", "\x00"])
+def test_unreadable_metadata_are_no_metadata(workplace, text):
+    run = create_run(Settings())
+    run.save_metadata({"sessions": [1]})
+    assert run.metadata() == {"sessions": [1]}
+    (run.path / "metadata.json").unlink()
+    if text is not None:
+        (run.path / "metadata.json").write_text(text)
+    assert run.metadata() == {}  # they inform people; nothing depends on them
+
+
 def test_checkpoint_round_trip_is_exact(workplace, face_batch):
     run, gan = create_run(Settings()), tiny_gan()
     gan.train_step(face_batch)

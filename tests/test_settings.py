@@ -4,6 +4,7 @@ import json
 import pytest
 
 from balanced_gan import InputError, Settings
+from balanced_gan.settings import PRESETS, preset_values, without_alternatives
 
 
 def test_json_round_trip():
@@ -46,6 +47,41 @@ def test_every_default_is_valid_and_explained():
 
 
 def test_identity_is_all_but_budget_and_watching():
-    same = Settings(epochs=3, minutes=1.0, grid_every_epochs=2, checkpoint_every_minutes=1.0)
+    same = Settings(epochs=3, minutes=1.0, steps=2, grid_every_epochs=2, grid_side=3)
     assert same.identity() == Settings().identity()
     assert Settings(seed=1).identity() != Settings().identity()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid_overrides(preset):
+    settings = Settings(**preset_values(preset))
+    assert settings.preset == preset
+    for name, value in PRESETS[preset].items():
+        assert getattr(settings, name) == value, name
+
+
+def test_what_is_given_takes_the_place_of_its_alternatives():
+    assert without_alternatives({"minutes": 5.0, "seed": 1}) == {
+        "minutes": 5.0,
+        "epochs": None,
+        "steps": None,
+        "seed": 1,
+    }
+    assert without_alternatives({"epochs": 3, "steps": 7})["steps"] == 7
+    assert without_alternatives({"seed": 1}) == {"seed": 1}
+
+
+@pytest.mark.parametrize(
+    "values, named",
+    [
+        ({"networks": "points", "augmentation": False, "path": "a"}, "path='a'"),
+        ({"networks": "points", "augmentation": False, "image_size": 32}, "image_size=32"),
+        ({"networks": "points"}, "augmentation=True"),
+        ({"networks": "celeba128", "image_size": 40}, "image_size=40"),
+        ({"epochs": None}, "epochs=None"),
+    ],
+)
+def test_unknown_combinations_are_one_sentence(values, named):
+    with pytest.raises(InputError, match=f"Received: {named}") as error:
+        Settings(**values)
+    assert "\n" not in str(error.value)

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from conftest import PROJECT, TINY
+from PIL import Image
 
 from balanced_gan import InputError, Settings, training
 from balanced_gan.run import Run, create_run
@@ -34,8 +35,8 @@ def train(**changes):
 
 
 def go_on(run, settings):
-    pictures, _ = training.read_pictures(settings)
-    return training.train(settings, run, pictures)
+    samples, _ = training.read_samples(settings)
+    return training.train(settings, run, samples)
 
 
 def state(run):
@@ -69,12 +70,17 @@ def test_a_run_folder_holds_what_it_promises(uninterrupted):
     names = {
         path.relative_to(uninterrupted.path).as_posix() for path in uninterrupted.path.rglob("*.*")
     }
-    grids = {f"grids/epoch-{n:05d}.png" for n in range(1, 7)}
+    grids = {f"grids/step-{2 * n:08d}.png" for n in range(1, 7)}
     assert names == grids | {
         "settings.json",
+        "metadata.json",
         "history.csv",
         "generator.keras",
+        "discriminator.keras",
         "final.png",
+        "losses.png",
+        "animation.gif",
+        "animation.mp4",
         "grids/real.png",
         "grids/untrained.png",
         "checkpoints/step-00000012.npz",
@@ -127,15 +133,38 @@ def test_one_grey_picture_at_another_size(workplace):
     assert len(history(run)) == 2
 
 
-@pytest.mark.parametrize("balance, turns", [("both", ["G+D"] * 4), ("alternate", list("DGDG"))])
+@pytest.mark.parametrize(
+    "balance, turns",
+    [("both", ["G+D"] * 4), ("usual", ["G+D"] * 4), ("alternate", list("DGDG"))],
+)
 def test_other_balances(workplace, balance, turns):
     assert [row["turn"] for row in history(train(epochs=2, balance=balance))] == turns
 
 
+def test_steps_end_a_run_in_the_middle_of_an_epoch(workplace):
+    run = train(epochs=None, steps=3, grid_every_epochs=None, grid_every_steps=2, grid_side=3)
+    assert [row["epoch"] for row in history(run)] == ["1", "1", "2"]
+    assert [file.name for file in run.grid_files()] == ["untrained.png", "step-00000002.png"]
+    assert Image.open(run.final_sheet).size == (3 * 32, 3 * 32)
+    outcome = go_on(run, Settings(**TINY_SETTINGS, epochs=2, steps=5))  # the first counts
+    assert outcome.finished and outcome.steps == 4
+
+
+def test_metadata_tell_of_every_session(workplace):
+    run = train(epochs=1)
+    go_on(run, Settings(**TINY_SETTINGS, epochs=3))
+    metadata = run.metadata()
+    assert metadata["parameters"] == {"generator": 3795, "discriminator": 3037}
+    assert [session["batches"] for session in metadata["sessions"]] == [2, 4]
+    for session in metadata["sessions"]:
+        assert session["began"] <= session["ended"] and session["images_per_second"] > 0
+        assert {"processor", "cores", "python", "tensorflow"} <= session["machine"].keys()
+
+
 def test_minutes_end_a_run(workplace):
-    run = train(epochs=None, minutes=0.1)
+    run = train(epochs=None, minutes=0.05, grid_every_epochs=None)
     seconds = [float(row["seconds"]) for row in csv.DictReader(run.history_file.open())]
-    assert seconds[-1] >= 6 > seconds[-2]
+    assert seconds[-1] >= 3 >= seconds[-2]
 
 
 def test_without_a_readable_checkpoint_nothing_is_overwritten(uninterrupted):
@@ -162,7 +191,7 @@ def start(workplace, *args):
 
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
 def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, how):
-    command = ["--epochs", "60", "--checkpoint_every_minutes", "0"]
+    command = ["--epochs", "25", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "5"]
     process = start(workplace, *command)
     if how == "kill":
         process.kill()
@@ -178,7 +207,7 @@ def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_
 
     code, out, _ = train_py(*TINY, *command)  # the same command goes on
     assert code == 0 and "001-drawn-faces, continued" in out
-    assert [int(row["step"]) for row in history(run)] == list(range(1, 121))
+    assert [int(row["step"]) for row in history(run)] == list(range(1, 51))
 
     code, out, _ = train_py(*TINY, *command, "--new")
     assert_same_run(run, Run(workplace / "runs" / "002-drawn-faces"))

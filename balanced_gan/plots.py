@@ -1,0 +1,90 @@
+"""Figures: losses over a run, and generated points against real ones."""
+
+import csv
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from balanced_gan.curve import COUNT, points_on_curve
+
+_LINE_POINTS = 400  # means that a line is drawn through, however long the run
+
+
+def losses_png(history_file, margin):
+    """Losses, gap and turns of a run.
+
+    Args:
+        history_file: path of its history.csv.
+        margin: *e*, in nats: drawn as a band.
+
+    Returns:
+        Bytes of a PNG file, or None if there is no row to draw.
+    """
+    with open(history_file, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        return None
+    values = np.array(
+        [
+            [float(row[key]) for key in ("step", "loss_G", "loss_D", "gap")]
+            + [_share_of_generator(row["turn"])]
+            for row in rows
+        ]
+    )
+    lines = np.array(
+        [part.mean(axis=0) for part in np.array_split(values, _LINE_POINTS) if len(part)]
+    )
+    steps, loss_g, loss_d, gap, share = lines.T
+    figure = Figure(figsize=(8, 7), dpi=100, layout="constrained")
+    losses, gaps, turns = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
+    losses.plot(steps, loss_g, label="generator")
+    losses.plot(steps, loss_d, label="discriminator")
+    losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: nobody can tell")
+    losses.set_ylabel("loss (nats)")
+    losses.legend()
+    gaps.plot(values[:, 0], values[:, 3], ".", markersize=1, color="silver", label="each batch")
+    gaps.plot(steps, gap, color="black", label="mean")
+    gaps.axhspan(-margin, margin, color="tab:green", alpha=0.15, label=f"margin e = {margin:g}")
+    gaps.set_ylabel("gap: G - D (nats)")
+    gaps.legend()
+    turns.plot(steps, 100 * share, color="tab:purple")
+    turns.set_ylim(0, 100)
+    turns.set_ylabel("G's turns (%)")
+    turns.set_xlabel("batch")
+    return _png(figure)
+
+
+def points_png(points):
+    """Generated points over real ones.
+
+    Args:
+        points: (N, 2).
+
+    Returns:
+        Bytes of a PNG file of 640x480 pixels, with the same axes for any points.
+    """
+    figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*points_on_curve(COUNT).T, ".", color="silver", label="real")
+    axes.plot(*np.asarray(points).T, ".", markersize=3, color="tab:blue", label="generated")
+    axes.set(xlim=(-1, 7.3), ylim=(-2, 2), xlabel="x", ylabel="y")
+    axes.legend(loc="upper right")
+    return _png(figure)
+
+
+def _share_of_generator(turn):
+    """0.5 from "G+D", 0.75 from "3G+D"."""
+    generator = discriminator = 0
+    for part in turn.split("+"):
+        count = int(part[:-1] or 1)
+        generator += count * (part[-1] == "G")
+        discriminator += count * (part[-1] == "D")
+    return generator / (generator + discriminator)
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    # Without the library's version in it, the same picture is the same file.
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,38 @@
+import keras
+import numpy as np
+import pytest
+
+from balanced_gan.optimizers import build_optimizer
+
+
+def rates(optimizer, turns):
+    """The learning rate of each of so many turns."""
+    weight = keras.Variable([0.0])
+    seen = []
+    for _ in range(turns):
+        seen.append(float(optimizer.learning_rate))
+        optimizer.apply([np.ones(1, "float32")], [weight])
+    return seen
+
+
+def test_learning_rate_falls_with_the_turns():
+    np.testing.assert_allclose(
+        rates(build_optimizer(0.1, learning_rate_decay=0.5), 4),
+        [0.1, 0.1 / 1.5, 0.1 / 2, 0.1 / 2.5],
+        rtol=1e-6,
+    )
+    assert rates(build_optimizer(0.1, learning_rate_decay=0.0), 3) == [pytest.approx(0.1)] * 3
+
+
+@pytest.mark.parametrize(
+    "name, kind", [("adam", keras.optimizers.Adam), ("rmsprop", keras.optimizers.RMSprop)]
+)
+def test_kinds_and_clipping(name, kind):
+    optimizer = build_optimizer(0.1, name, clip_value=0.5)
+    assert isinstance(optimizer, kind) and optimizer.clipvalue == 0.5
+    assert build_optimizer(0.1, name).clipvalue is None
+
+
+def test_beta_1():
+    assert build_optimizer(0.1).beta_1 == 0.5
+    assert build_optimizer(0.1, beta_1=0.0005).beta_1 == 0.0005

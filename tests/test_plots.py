@@ -1,0 +1,48 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from balanced_gan.plots import _share_of_generator, losses_png, points_png
+
+HEADER = "step,epoch,seconds,loss_G,loss_D,gap,turn\n"
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5000])
+def test_losses_of_short_and_long_runs(tmp_path, rows):
+    file = tmp_path / "history.csv"
+    lines = [f"{n},1,{n}.0,0.7{n % 7},0.6{n % 5},0.1,{'GD'[n % 2]}\n" for n in range(1, rows + 1)]
+    file.write_text(HEADER + "".join(lines))
+    first = losses_png(file, margin=0.5)
+    assert pixels(first).shape == (700, 800, 3)
+    assert first == losses_png(file, margin=0.5)  # the same run gives the same file
+    assert not np.array_equal(pixels(first), pixels(losses_png(file, margin=0.1)))
+
+
+def test_no_rows_no_plot(tmp_path):
+    (tmp_path / "history.csv").write_text(HEADER)
+    assert losses_png(tmp_path / "history.csv", 0.5) is None
+
+
+def test_points_are_drawn_where_they_lie():
+    none = pixels(points_png(np.zeros((0, 2))))
+
+    def rows_changed(point):
+        changed = (pixels(points_png(np.array([point]))) != none).any(axis=2)
+        return np.flatnonzero(changed.any(axis=1))
+
+    height = len(none)
+    assert rows_changed((3.0, 1.5)).max() < height / 2 < rows_changed((3.0, -1.5)).min()
+    assert rows_changed((3.0, 5.0)).size == 0  # the axes are the same for any points
+
+
+@pytest.mark.parametrize(
+    "turn, share", [("G", 1), ("D", 0), ("G+D", 0.5), ("3G+D", 0.75), ("G+4D", 0.2)]
+)
+def test_share_of_generator(turn, share):
+    assert _share_of_generator(turn) == share
