@@ -210,8 +210,10 @@ def _train(settings, run, dry_run):
     for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
     again = f"{_program()} --resume"
-    plural = "" if outcome.epochs == 1 else "s"
-    done = f"{outcome.epochs} epoch{plural} in {outcome.minutes:.1f} minutes"
+    done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
+    if settings.steps:
+        done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
+    done = f"{done} in {outcome.minutes:.1f} minutes"
     if not outcome.finished:
         click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
     else:

@@ -4,7 +4,6 @@ import csv
 import io
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from balanced_gan.curve import COUNT, points_on_curve
 
@@ -36,7 +35,7 @@ def losses_png(history_file, margin):
         [part.mean(axis=0) for part in np.array_split(values, _LINE_POINTS) if len(part)]
     )
     steps, loss_g, loss_d, gap, share = lines.T
-    figure = Figure(figsize=(8, 7), dpi=100, layout="constrained")
+    figure = _figure(8, 7)
     losses, gaps, turns = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
     losses.plot(steps, loss_g, label="generator")
     losses.plot(steps, loss_d, label="discriminator")
@@ -64,7 +63,7 @@ def points_png(points):
     Returns:
         Bytes of a PNG file of 640x480 pixels, with the same axes for any points.
     """
-    figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
+    figure = _figure(6.4, 4.8)
     axes = figure.subplots()
     axes.plot(*points_on_curve(COUNT).T, ".", color="silver", label="real")
     axes.plot(*np.asarray(points).T, ".", markersize=3, color="tab:blue", label="generated")
@@ -81,6 +80,13 @@ def _share_of_generator(turn):
         generator += count * (part[-1] == "G")
         discriminator += count * (part[-1] == "D")
     return generator / (generator + discriminator)
+
+
+def _figure(width, height):
+    """An empty figure; sides in inches of 100 pixels."""
+    from matplotlib.figure import Figure  # here, so that training does not wait for it
+
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
 
 
 def _png(figure):

@@ -138,7 +138,7 @@ class Settings:
     preset: str = _setting(
         "balanced",
         "What to do",
-        "A known system's settings to start from; any other option overrides them.",
+        "A known system's settings as defaults; --dry_run shows them, other options override them.",
         choices=tuple(PRESETS),
     )
 
@@ -173,7 +173,7 @@ class Settings:
     networks: str = _setting(
         "light",
         "Networks",
-        "Architecture of both networks; see the presets of these names.",
+        "Architecture of both networks: ours, light, or that of a preset.",
         choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
     )
     width: int = _setting(64, "Networks", "Channels of the narrowest layer.", 4, 512)
@@ -272,8 +272,9 @@ class Settings:
     balance: str = _setting(
         "margin",
         "Balance",
-        "Who trains on a batch: the lagging network; both from one forward pass; each in turn; "
-        "both one after the other; or these and then the lagging one again, within the margin.",
+        "Who trains on a batch. margin: the lagging network alone; both: both from one forward "
+        "pass; alternate: each in turn; usual: D, then G; repeat: the same, then the lagging "
+        "one again until the gap is within the margin.",
         choices=("margin", "both", "alternate", "usual", "repeat"),
     )
     max_streak: int = _setting(16, "Balance", "Most turns in a row for one network.", 1, 1_000_000)

@@ -19,12 +19,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from report import publish, table
 
-from balanced_gan.pictures import read_picture
+from balanced_gan.pictures import encode_png, read_picture
 from balanced_gan.settings import PRESETS, preset_values
 
 PROJECT = Path(__file__).parents[1]
-# Batches between two grids, so that each preset draws one every ten seconds or so.
-GRID_EVERY = {"balanced": 100, "dcgan": 10, "mugshots": 20, "original": 1, "celeba128": 1}
+# Batches between two grids, so that each preset draws one every ten to thirty seconds; but a
+# grid of celeba128 takes as long as a batch.
+GRID_EVERY = {"balanced": 100, "dcgan": 10, "mugshots": 20, "original": 4, "celeba128": 5}
 SINE_SEEDS = 3
 SHOWN = 10  # pictures a row
 RECOGNISED = 0.25  # share of a grid's pictures in which both cascades must find a face
@@ -133,8 +134,10 @@ def run_sine(work):
     return rows, cv2.cvtColor(plot, cv2.COLOR_BGR2RGB)
 
 
-def draw(rows, plot, file):
-    """One picture: a row of samples of each preset, and the curve below them."""
+def draw(rows, plot, folder):
+    """A picture of each preset's samples, and one of them all with the curve below."""
+    for name, pictures in [*rows, ("sine", plot)]:
+        (folder / f"preset_{name}.png").write_bytes(encode_png(pictures))
     heights = [1.0] * len(rows) + [4.0]
     figure = Figure(figsize=(8, 0.95 * sum(heights)), dpi=100, layout="constrained")
     axes = figure.subplots(len(heights), height_ratios=heights)
@@ -142,7 +145,7 @@ def draw(rows, plot, file):
         axis.imshow(pictures)
         axis.set(xticks=[], yticks=[])
         axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.savefig(file)
+    figure.savefig(folder / "presets.png")
 
 
 @click.command()
@@ -161,7 +164,7 @@ def main(path, minutes, longest, seed, work):
         rows.append(row)
         samples.append((preset, pictures))
         print(row, flush=True)
-    draw(samples, plot, PROJECT / "images" / "presets.png")
+    draw(samples, plot, PROJECT / "images")
     real = [read_picture(file, 64, 3, "center") for file in sorted(path.iterdir())[:100]]
     share = np.mean([has_face(picture) for picture in real])
     publish(
@@ -176,6 +179,7 @@ def main(path, minutes, longest, seed, work):
              "first face"],
             rows,
         ),
+        "![A row of each preset](../images/presets.png)",
         "`python train.py --preset sine`, then `--TYPE generate --img_num 1000`: mean distance "
         "of 1,000 generated points to the curve, and how many of ten equal parts of its x-range "
         "they reach.",

@@ -278,3 +278,28 @@ def test_sheet_and_png(faces):
     back = np.asarray(Image.open(io.BytesIO(encode_png(page))))
     np.testing.assert_array_equal(back, page)
     assert Image.open(io.BytesIO(encode_png(page[..., :1]))).mode == "L"
+
+
+@pytest.mark.parametrize("scale", [1, 8])  # the larger one would be decoded at reduced scale
+def test_source_size_counts_pixels_of_the_file(tmp_path, scale):
+    picture = np.full((300 * scale, 400 * scale, 3), 255, np.uint8)
+    top, left = (300 * scale - 208) // 2, (400 * scale - 178) // 2
+    picture[top : top + 208, left : left + 178] = (200, 0, 0)
+    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=95)
+    cut = only(tmp_path, source_size=(178, 208))
+    assert abs(cut.astype(int) - (200, 0, 0)).max() < 20
+    assert only(tmp_path).max() > 240  # without it the white is there
+
+
+def test_source_size_beyond_the_picture_keeps_all(tmp_path):
+    Image.fromarray(quadrants()).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(only(tmp_path, source_size=(999, 999)), only(tmp_path))
+    high = only(tmp_path, source_size=(None, 32))  # the middle rows, then a square of them
+    assert (high[0, 0] == (255, 0, 0)).all() and (high[31, 31] == 255).all()
+
+
+def test_batches_of_points_stay_as_they_are():
+    points = np.arange(20, dtype=np.float32).reshape(10, 2) - 7
+    seen = np.concatenate(list(batches(points, 5, seed=0, mirror=True).take(2)))
+    assert seen.dtype == np.float32
+    np.testing.assert_array_equal(seen[seen[:, 0].argsort()], points)
