@@ -239,7 +239,7 @@ class Record(keras.callbacks.Callback):
                 "discriminator": self.model.discriminator.count_params(),
             },
             # A session that was killed keeps its beginning, and no end.
-            "sessions": self.run.metadata().get("sessions", []),
+            "sessions": self.run.metadata()["sessions"],
         }
         self.session = {"began": metadata.now(), "machine": metadata.machine()}
         self.metadata["sessions"].append(self.session)

@@ -97,12 +97,14 @@ class Run:
         write_whole(self.path / "settings.json", settings.to_json().encode())
 
     def metadata(self):
-        """What `save_metadata` wrote; an empty dict if there is nothing readable."""
+        """What `save_metadata` wrote, or no sessions if that cannot be read."""
         try:
             found = json.loads((self.path / "metadata.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it informs people; nothing depends on it
-            return {}
-        return found if isinstance(found, dict) else {}
+            if isinstance(found["sessions"], list):
+                return found
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # it informs people; nothing depends on it
+        return {"sessions": []}
 
     def save_metadata(self, metadata):
         """Writes metadata.json."""

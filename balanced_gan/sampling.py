@@ -99,15 +99,15 @@ class Sampler:
         self.truncation = truncation
 
     def batches(self, seeds, what="samples"):
-        """Yields `(seeds, samples, confidences)`.
+        """Makes samples, `(seeds, samples, confidences)` at a time.
 
         Args:
             seeds: a sequence of whole numbers from 0.
             what: name of the progress bar.
 
         Yields:
-            A list of at most 64 seeds; their samples, float32; float32 confidences in
-            [0, 1], 1 for surely real.
+            A list of at most 64 seeds; their samples, float32; their confidences in [0, 1],
+            1 for surely real.
         """
         with tqdm(total=len(seeds), desc=what, unit="", leave=False, delay=1) as progress:
             for first in range(0, len(seeds), _AT_ONCE):
@@ -118,7 +118,8 @@ class Sampler:
                     full, self.generator.input_shape[-1], self.truncation, self.prior
                 )
                 samples = self.generator.predict_on_batch(latents)
-                logits = self.discriminator.predict_on_batch(samples)[:, 0]
+                # In float64, in which a discriminator that is very sure still ranks them.
+                logits = np.float64(self.discriminator.predict_on_batch(samples)[:, 0])
                 yield some, samples[: len(some)], 1 / (1 + np.exp(-logits[: len(some)]))
                 progress.update(len(some))
 
@@ -164,14 +165,14 @@ def generate_files(sampler, out, seeds):
             if samples.ndim == 2:
                 header, table = ("seed", "x", "y", "confidence"), "points.csv"
                 values = zip(some, *samples.T, confidences, strict=True)
-                rows += [[seed, *(f"{value:.5f}" for value in row)] for seed, *row in values]
+                rows += [[seed, *(f"{value:.5g}" for value in row)] for seed, *row in values]
                 shown.extend(samples)
                 continue
             pictures = to_uint8(samples)
             names = [f"seed-{seed:06d}.png" for seed in some]
             list(pool.map(lambda n, p: write_whole(out / n, encode_png(p)), names, pictures))
             values = zip(names, some, confidences, strict=True)
-            rows += [[name, seed, f"{confidence:.5f}"] for name, seed, confidence in values]
+            rows += [[name, seed, f"{confidence:.5g}"] for name, seed, confidence in values]
             shown.extend(samples[: _SHEET_LIMIT - len(shown)])
     lines = "".join(",".join(map(str, row)) + "\n" for row in (header, *rows))
     write_whole(out / table, lines.encode())

@@ -287,7 +287,7 @@ class Settings:
         None, "Watching", "The same in batches, instead.", 1, 1_000_000_000, None, True
     )
     grid_side: int = _setting(
-        8, "Watching", "Pictures in a row and in a column of the grid.", 1, 32, None, True
+        8, "Watching", "Pictures in a row and in a column of the grid.", 1, 32
     )
     checkpoint_every_minutes: float = _setting(
         2.0,

@@ -47,7 +47,7 @@ def test_every_default_is_valid_and_explained():
 
 
 def test_identity_is_all_but_budget_and_watching():
-    same = Settings(epochs=3, minutes=1.0, steps=2, grid_every_epochs=2, grid_side=3)
+    same = Settings(epochs=3, minutes=1.0, steps=2, grid_every_epochs=2, grid_every_steps=3)
     assert same.identity() == Settings().identity()
     assert Settings(seed=1).identity() != Settings().identity()
 

@@ -146,7 +146,9 @@ def test_steps_end_a_run_in_the_middle_of_an_epoch(workplace):
     assert [row["epoch"] for row in history(run)] == ["1", "1", "2"]
     assert [file.name for file in run.grid_files()] == ["untrained.png", "step-00000002.png"]
     assert Image.open(run.final_sheet).size == (3 * 32, 3 * 32)
-    outcome = go_on(run, Settings(**TINY_SETTINGS, epochs=2, steps=5))  # the first counts
+    outcome = go_on(
+        run, Settings(**TINY_SETTINGS, epochs=2, steps=5, grid_side=3)
+    )  # the first counts
     assert outcome.finished and outcome.steps == 4
 
 
