@@ -7,7 +7,7 @@ import numpy as np
 
 from balanced_gan.curve import COUNT, points_on_curve
 
-_LINE_POINTS = 400  # means that a line is drawn through, however long the run
+_LINE_POINTS = 100  # means that a line is drawn through, however long the run
 
 
 def losses_png(history_file, margin):
