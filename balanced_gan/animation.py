@@ -6,10 +6,9 @@ import av
 import numpy as np
 from PIL import Image
 
-_SECONDS = 8  # of the whole, if the frames suffice and do not exceed what 24 a second take
-_GIF_FRAMES = 60  # and pixels a side at most: a GIF hardly compresses
-_GIF_SIDE = 512
-_MP4_FRAMES = 480
+_SECONDS = 8  # of the whole, within 2 to 24 frames a second
+_GIF_FRAMES, _GIF_SIDE = 60, 512  # at most; a GIF hardly compresses
+_MP4_FRAMES = 480  # at most
 
 
 def gif(frames):

@@ -178,7 +178,7 @@ class Grids(keras.callbacks.Callback):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
-        # Not `predict`, which would compile for a second before the first batch.
+        # Not `predict`, which would have to compile before the first batch.
         parts = [
             self.model(self.latents[first : first + _AT_ONCE])
             for first in range(0, len(self.latents), _AT_ONCE)

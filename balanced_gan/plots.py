@@ -24,19 +24,15 @@ def losses_png(history_file, margin):
         rows = list(csv.DictReader(file))
     if not rows:
         return None
-    values = np.array(
-        [
-            [float(row[key]) for key in ("step", "loss_G", "loss_D", "gap")]
-            + [_share_of_generator(row["turn"])]
-            for row in rows
-        ]
-    )
+    turns = np.array([turns_of(row["turn"]) for row in rows])
+    numbers = [[float(row[key]) for key in ("step", "loss_G", "loss_D", "gap")] for row in rows]
+    values = np.column_stack([numbers, turns[:, 0] / turns.sum(axis=1)])
     lines = np.array(
         [part.mean(axis=0) for part in np.array_split(values, _LINE_POINTS) if len(part)]
     )
     steps, loss_g, loss_d, gap, share = lines.T
     figure = _figure(8, 7)
-    losses, gaps, turns = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
+    losses, gaps, shares = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
     losses.plot(steps, loss_g, label="generator")
     losses.plot(steps, loss_d, label="discriminator")
     losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: nobody can tell")
@@ -47,10 +43,10 @@ def losses_png(history_file, margin):
     gaps.axhspan(-margin, margin, color="tab:green", alpha=0.15, label=f"margin e = {margin:g}")
     gaps.set_ylabel("gap: G - D (nats)")
     gaps.legend()
-    turns.plot(steps, 100 * share, color="tab:purple")
-    turns.set_ylim(0, 100)
-    turns.set_ylabel("G's turns (%)")
-    turns.set_xlabel("batch")
+    shares.plot(steps, 100 * share, color="tab:purple")
+    shares.set_ylim(0, 100)
+    shares.set_ylabel("G's turns (%)")
+    shares.set_xlabel("batch")
     return _png(figure)
 
 
@@ -72,14 +68,19 @@ def points_png(points):
     return _png(figure)
 
 
-def _share_of_generator(turn):
-    """0.5 from "G+D", 0.75 from "3G+D"."""
-    generator = discriminator = 0
+def turns_of(turn):
+    """How often each network trained on a batch, from its name in history.csv.
+
+    Args:
+        turn: such as "G", "D", "G+D" or "3G+D".
+
+    Returns:
+        `(generator, discriminator)`, two whole numbers.
+    """
+    counts = {"G": 0, "D": 0}
     for part in turn.split("+"):
-        count = int(part[:-1] or 1)
-        generator += count * (part[-1] == "G")
-        discriminator += count * (part[-1] == "D")
-    return generator / (generator + discriminator)
+        counts[part[-1]] = int(part[:-1] or 1)
+    return counts["G"], counts["D"]
 
 
 def _figure(width, height):

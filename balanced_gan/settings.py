@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from balanced_gan.errors import InputError
 
-# Systems that this one grew out of: what of theirs differs from our defaults. None of them
-# averaged its generator, mirrored or augmented.
+# Systems that this one grew out of. What is theirs is said even where our default is the same
+# today, so that tuning a default changes none of them. None averaged its generator, mirrored
+# or augmented.
 _AS_IT_WAS = {
     "mirror": False,
     "augmentation": False,
@@ -27,6 +28,7 @@ PRESETS = {
         "crop": "stretch",
         "networks": "original",
         "width": 128,
+        "latent_dim": 100,
         "latent_prior": "uniform",
         "dropout": 0.2,
         "batch_size": 50,
@@ -49,6 +51,7 @@ PRESETS = {
         "epochs": 300,
         "generator_learning_rate": 1e-3,
         "discriminator_learning_rate": 1e-3,
+        "beta_1": 0.5,
         "learning_rate_decay": 0.0,
         "precision": "float32",
         "grid_every_epochs": 25,
@@ -75,11 +78,13 @@ PRESETS = {
         **_AS_IT_WAS,
         "source_width": 178,
         "source_height": 208,
+        "crop": "center",
         "image_size": 128,
         "networks": "celeba128",
         "width": 256,
         "latent_dim": 32,
         "dropout": 0.4,
+        "batch_size": 16,
         "generator_learning_rate": 1e-4,
         "discriminator_learning_rate": 1e-4,
         "optimizer": "rmsprop",
@@ -95,10 +100,14 @@ PRESETS = {
     # Achronus/Machine-Learning-101.
     "dcgan": {
         **_AS_IT_WAS,
+        "crop": "center",
         "networks": "dcgan",
+        "width": 64,
+        "latent_dim": 100,
         "batch_size": 64,
         "generator_learning_rate": 2e-4,
         "discriminator_learning_rate": 2e-4,
+        "beta_1": 0.5,
         "balance": "usual",
         "grid_every_epochs": None,
         "grid_every_steps": 100,

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from report import publish, table
 
 from balanced_gan.pictures import encode_png, read_picture
+from balanced_gan.plots import turns_of
 from balanced_gan.settings import PRESETS, preset_values
 
 PROJECT = Path(__file__).parents[1]
@@ -78,16 +79,13 @@ def figures(run):
     """`(parameters, images/s, batches, turns, gap)` of a run, as text."""
     metadata = json.loads((run / "metadata.json").read_text())
     rows = list(csv.DictReader((run / "history.csv").open()))
-    turns = {"G": 0, "D": 0}
-    for row in rows:
-        for count, name in re.findall(r"(\d*)([GD])", row["turn"]):
-            turns[name] += int(count or 1)
+    turns = np.sum([turns_of(row["turn"]) for row in rows], axis=0)
     gaps = np.array([float(row["gap"]) for row in rows])
     return [
         " + ".join(f"{count / 1e6:.2f} M" for count in metadata["parameters"].values()),
         f"{metadata['sessions'][0]['images_per_second']:.1f}",
         len(rows),
-        f"{turns['G']} : {turns['D']}",
+        f"{turns[0]} : {turns[1]}",
         f"{gaps.mean():+.2f} ± {gaps.std():.2f}",
     ]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balanced_gan.plots import _share_of_generator, losses_png, points_png
+from balanced_gan.callbacks import turn_name
+from balanced_gan.plots import losses_png, points_png, turns_of
 
 HEADER = "step,epoch,seconds,loss_G,loss_D,gap,turn\n"
 
@@ -42,7 +43,8 @@ def test_points_are_drawn_where_they_lie():
 
 
 @pytest.mark.parametrize(
-    "turn, share", [("G", 1), ("D", 0), ("G+D", 0.5), ("3G+D", 0.75), ("G+4D", 0.2)]
+    "turn, expected", [("G", (1, 0)), ("D", (0, 1)), ("3G+D", (3, 1)), ("G+14D", (1, 14))]
 )
-def test_share_of_generator(turn, share):
-    assert _share_of_generator(turn) == share
+def test_turns_of_what_history_says(turn, expected):
+    assert turns_of(turn) == expected
+    assert turn_name(dict(zip(("turn_G", "turn_D"), expected, strict=True))) == turn
