@@ -13,11 +13,14 @@ import numpy as np
 from tqdm import tqdm
 
 from balanced_gan import animation, metadata
+from balanced_gan.evaluation import compare, draw_samples
 from balanced_gan.plots import losses_png
 from balanced_gan.run import write_whole
 from balanced_gan.sampling import latents_of, sheet_png
 
 _AT_ONCE = 64  # pictures of a grid in memory
+_COMPARED = 1000  # training pictures at most that evaluations compare with
+_MOST_TIME = 0.03  # share of the time that evaluations may take
 GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
 
 
@@ -178,6 +181,7 @@ class Grids(keras.callbacks.Callback):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
+        self.model.settle()
         # Not `predict`, which would have to compile before the first batch.
         parts = [
             self.model(self.latents[first : first + _AT_ONCE])
@@ -214,6 +218,55 @@ class Checkpoints(keras.callbacks.Callback):
     def _save(self):
         self.run.save_checkpoint(self.model, self.clock.seconds())
         self.last = self.clock.seconds()
+
+
+class Evaluations(keras.callbacks.Callback):
+    """Measures the pictures every so many minutes, and keeps the networks of the best time.
+
+    The best is where the sliced Wasserstein distance to the training pictures is smallest: it
+    needs no features, and rises when pictures break as well as when they grow alike.
+
+    Args:
+        run: the `Run`.
+        clock: a `Clock`.
+        real: uint8 (N, S, S, C), the training pictures.
+        every_minutes: minutes between two evaluations; longer where one takes more than 3 %
+            of them.
+    """
+
+    def __init__(self, run, clock, real, every_minutes):
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.real = np.random.default_rng(0).permutation(real)[:_COMPARED]
+        self.every_seconds = 60 * every_minutes
+
+    def on_train_begin(self, logs=None):
+        self.rows = self.run.evaluations(int(self.model.batches))
+        self.due = self.clock.seconds() + self.every_seconds
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.clock.seconds() >= self.due:
+            began = self.clock.seconds()
+            self._measure()
+            took = self.clock.seconds() - began
+            self.due = began + max(self.every_seconds, took / _MOST_TIME)
+
+    def on_train_end(self, logs=None):
+        if self.rows:  # a run too short for one needs none at its end
+            self._measure()
+
+    def _measure(self):
+        minutes = self.clock.seconds() / 60
+        self.model.settle()
+        samples = draw_samples(self.model.ema_generator, self.model.latent_prior)
+        figures = compare(samples, self.real)
+        del figures["swd_levels"]
+        best = min((row["swd"] for row in self.rows), default=np.inf)
+        self.rows.append({"step": int(self.model.batches), "minutes": minutes, **figures})
+        self.run.save_evaluations(self.rows)
+        if figures["swd"] < best:
+            self.run.best.save_networks(self.model)
 
 
 class Record(keras.callbacks.Callback):

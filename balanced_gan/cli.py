@@ -31,44 +31,52 @@ _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
     "--TYPE",
     "type_",
     group="What to do",
-    type=click.Choice(["train", "generate"], case_sensitive=False),
+    type=click.Choice(["train", "generate", "evaluate"], case_sensitive=False),
     default="train",
     show_default=True,
-    help="Train on a folder of pictures, or make new pictures with what was trained.",
+    help="Train on a folder of pictures, make new pictures with what was trained, or measure how "
+    "good they are.",
 )
 @option(
     "--run",
     "run_name",
     group="What to do",
-    help="A run's name, number or folder: train it further, or generate from it. "
+    help="A run's name, number or folder: train it further, generate from it, evaluate it. "
     "[default: the newest that fits]",
 )
 @option(
     "--resume",
     is_flag=True,
     group="What to do",
-    only="train",
+    only=("train",),
     help="Go on with the newest run and its settings, whatever they are.",
 )
 @option(
     "--new",
     is_flag=True,
     group="What to do",
-    only="train",
+    only=("train",),
     help="Start a new run even where one could be continued.",
 )
 @option(
     "--dry_run",
     is_flag=True,
     group="What to do",
-    only="train",
+    only=("train",),
     help="Show settings, size and estimated time of the job; write nothing.",
+)
+@option(
+    "--best",
+    is_flag=True,
+    group="What to do",
+    only=("generate", "evaluate"),
+    help="Use the networks of the best evaluation while training, not the newest.",
 )
 @settings_options
 @option(
     "--img_num",
     group="Generating",
-    only="generate",
+    only=("generate",),
     type=click.IntRange(1, 1_000_000),
     default=20,
     show_default=True,
@@ -77,14 +85,14 @@ _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 @option(
     "--top",
     group="Generating",
-    only="generate",
+    only=("generate",),
     type=click.IntRange(1, 1_000_000),
     help="Of these keep only so many, those that the discriminator finds most real.",
 )
 @option(
     "--truncation",
     group="Generating",
-    only="generate",
+    only=("generate",),
     type=click.FloatRange(0.0, 1.0, min_open=True),
     default=1.0,
     show_default=True,
@@ -93,13 +101,32 @@ _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 @option(
     "--out",
     group="Generating",
-    only="generate",
+    only=("generate",),
     type=click.Path(file_okay=False),
     help="Folder for the pictures. [default: images/NAME OF THE RUN, or the next free one]",
 )
+@option(
+    "--inception_weights",
+    group="Evaluating",
+    only=("evaluate",),
+    type=click.Path(exists=True, dir_okay=False),
+    help="InceptionV3 without its top, .h5, for FID and KID. [default: Keras's own, downloaded]",
+)
 @click.pass_context
 def command(
-    context, type_, run_name, resume, new, dry_run, img_num, top, truncation, out, **values
+    context,
+    type_,
+    run_name,
+    resume,
+    new,
+    dry_run,
+    best,
+    img_num,
+    top,
+    truncation,
+    out,
+    inception_weights,
+    **values,
 ):
     """Train a GAN on a folder of your own pictures, on a CPU, and make new pictures with it.
 
@@ -108,6 +135,7 @@ def command(
     python train.py --preset sine                 learn a curve, in under a minute
     python train.py --path faces/ --epochs 50     train on your own pictures
     python train.py --TYPE generate --img_num 20  make pictures
+    python train.py --TYPE evaluate --path new/   measure them against pictures not trained on
 
     Training continues by itself: after Ctrl-C or a crash, give the same command again.
     """
@@ -118,13 +146,16 @@ def command(
     }
     for parameter in command.params:
         only = getattr(parameter, "only", None)
-        if only and parameter.name in given and only != type_:
+        if only and parameter.name in given and type_ not in only:
             raise click.UsageError(f"{parameter.opts[0]} has no effect with --TYPE {type_}.")
     if type_ == "generate":
         seed = values["seed"] if "seed" in given else secrets.randbelow(1_000_000)
         if top and top > img_num:
             raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
-        _generate(find_run(run_name), range(seed, seed + img_num), top, truncation, out)
+        _generate(find_run(run_name), best, range(seed, seed + img_num), top, truncation, out)
+        return
+    if type_ == "evaluate":
+        _evaluate(find_run(run_name), best, values["path"], values["seed"], inception_weights)
         return
     if new and (resume or run_name):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
@@ -248,16 +279,11 @@ def _show_job(settings, samples, training):
     click.echo(f"Job:      about {steps:.0f} batches in {minutes:.1f} minutes; nothing was written")
 
 
-def _generate(run, seeds, top, truncation, out):
+def _generate(run, best, seeds, top, truncation, out):
     with _quiet_import():
         from balanced_gan import curve, sampling
     settings = run.settings()
-    sampler = sampling.Sampler(
-        sampling.load_network(run, run.generator_file),
-        sampling.load_network(run, run.discriminator_file),
-        settings.latent_prior,
-        truncation,
-    )
+    sampler = sampling.load_sampler(run, best, truncation)
     kept = sampler.most_real(seeds, top) if top else seeds
     folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
     sheet, shown = sampling.generate_files(sampler, folder, kept)
@@ -274,6 +300,35 @@ def _generate(run, seeds, top, truncation, out):
         if len(kept) > len(shown):
             click.echo(f"          the sheet shows the first {len(shown)}")
     click.echo(f"Look at:  {sheet}")
+
+
+def _evaluate(run, best, path, seed, inception_weights):
+    with _quiet_import():
+        from balanced_gan import evaluation, training
+    settings = run.settings()
+    if settings.of_points:
+        raise InputError(
+            f"Run {run.name} makes points, not pictures; --TYPE generate measures those."
+        )
+    trained, _ = training.read_samples(settings)
+    held_out = None
+    if path is not None:
+        others = dataclasses.replace(settings, path=path, max_images=None)
+        held_out, skipped = training.read_samples(others)
+        for name, reason in skipped:
+            click.echo(f"Skipped:  {repr(name)[1:-1]} ({reason})")
+    against = f"{len(trained)} training pictures, which flatters: --path PICTURES NOT TRAINED ON"
+    if path is not None:
+        against = f"{len(held_out)} held-out pictures"
+    click.echo(f"Run:      {run.path}{', at its best' if best else ''}")
+    click.echo(f"Compared: {evaluation.SAMPLES} samples with {against}")
+    features = evaluation.inception_or_none(inception_weights, click.echo)
+    report = evaluation.evaluate_run(run, best, trained, held_out, features, seed)
+    click.echo()
+    click.echo(report)
+    click.echo()
+    click.echo(f"Look at:  {run.path / 'nearest.png'}: samples, and the training picture nearest")
+    click.echo(f"Numbers:  {run.path / 'metrics.json'}")
 
 
 @contextmanager

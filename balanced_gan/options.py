@@ -7,6 +7,7 @@ import click
 from balanced_gan.settings import Settings, kind
 
 SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
+_USED_BY = {"seed": None, "path": ("train", "evaluate")}  # all others: by training alone
 
 
 class GroupedOption(click.Option):
@@ -14,7 +15,7 @@ class GroupedOption(click.Option):
 
     Args:
         group: the heading.
-        only: the --TYPE that the option belongs to, or None for all.
+        only: the values of --TYPE that the option belongs to, or None for all.
     """
 
     def __init__(self, *args, group, only=None, **kwargs):
@@ -60,7 +61,7 @@ def settings_options(function):
             flags,
             setting.name,
             group=setting.metadata["group"],
-            only=None if setting.name == "seed" else "train",
+            only=_USED_BY.get(setting.name, ("train",)),
             type=kind_of_value,
             default=setting.default,
             show_default=True,

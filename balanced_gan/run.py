@@ -9,6 +9,9 @@ runs/001-faces/
     checkpoints/        everything needed to go on; the last few
     generator.keras     the EMA generator, as new as the newest checkpoint
     discriminator.keras its judge, of the same moment
+    evaluations.csv     quality while training, one row an evaluation
+    best/               both networks as they were at the best of these
+    metrics.json        quality as `--TYPE evaluate` last found it; nearest.png: pairs
     final.png           the last grid
     losses.png          losses, gap and turns over the run
     animation.gif       the grids in the order of time; animation.mp4 likewise
@@ -55,6 +58,15 @@ class Run:
     @property
     def discriminator_file(self):
         return self.path / "discriminator.keras"
+
+    @property
+    def best(self):
+        """The networks of the best evaluation, as a `Run` of the same settings."""
+        return Run(self.path / "best")
+
+    @property
+    def evaluations_file(self):
+        return self.path / "evaluations.csv"
 
     @property
     def history_file(self):
@@ -117,6 +129,7 @@ class Run:
             gan: a compiled `BalancedGAN`.
             seconds: spent training so far.
         """
+        gan.settle()
         arrays = {f"v{i:04d}": v.value.numpy() for i, v in enumerate(_all_variables(gan))}
         buffer = io.BytesIO()
         np.savez(buffer, seconds=seconds, **arrays)
@@ -125,10 +138,15 @@ class Run:
             with self.history_file.open("ab") as history:
                 os.fsync(history.fileno())
         write_whole(self.path / "checkpoints" / f"step-{step:08d}.npz", buffer.getvalue())
-        self.save_network(gan.ema_generator, self.generator_file)
-        self.save_network(gan.discriminator, self.discriminator_file)
+        self.save_networks(gan)
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
             old.unlink(missing_ok=True)
+
+    def save_networks(self, gan):
+        """Writes the settled EMA generator and the discriminator."""
+        self.path.mkdir(exist_ok=True)
+        self.save_network(gan.ema_generator, self.generator_file)
+        self.save_network(gan.discriminator, self.discriminator_file)
 
     def save_network(self, network, file):
         """Writes a network so that Keras can load it anywhere.
@@ -177,6 +195,27 @@ class Run:
     def _checkpoints(self):
         """Newest first."""
         return sorted((self.path / "checkpoints").glob("step-*.npz"), reverse=True)
+
+    def evaluations(self, steps):
+        """Rows of evaluations.csv.
+
+        Args:
+            steps: rows up to this step count; after a crash there may be later ones.
+
+        Returns:
+            A list of dicts from column to float; empty if there is no such file.
+        """
+        try:
+            text = self.evaluations_file.read_text(encoding="utf-8")
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(text.split())]
+            return [row for row in rows if row["step"] <= steps]
+        except (OSError, ValueError, TypeError, KeyError):
+            return []  # it informs people; without it, the best is looked for anew
+
+    def save_evaluations(self, rows):
+        """Writes evaluations.csv."""
+        lines = [",".join(rows[0]), *(",".join(f"{x:.6g}" for x in r.values()) for r in rows)]
+        write_whole(self.evaluations_file, ("\n".join(lines) + "\n").encode())
 
     def open_history(self, steps):
         """Opens history.csv for appending, without rows past a step.

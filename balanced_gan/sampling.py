@@ -56,15 +56,34 @@ def load_network(run, file):
     import keras
 
     if not file.exists():
-        raise InputError(
-            f"Run {run.name} has no {file.name}: training writes it with the first checkpoint."
-        )
+        when = "evaluation (--evaluate_every_minutes)" if run.name == "best" else "checkpoint"
+        raise InputError(f"There is no {str(file)!r}: training writes it with the first {when}.")
     try:
         # Safe mode: a file from a stranger must not run code of its own.
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds for a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{str(file)!r} cannot be loaded: {reason}") from None
+
+
+def load_sampler(run, best, truncation):
+    """The `Sampler` of a run.
+
+    Args:
+        run: a `Run`.
+        best: whether to take the networks of the best evaluation, not the newest.
+        truncation: see `latents_of`.
+
+    Raises:
+        InputError: as `load_network`.
+    """
+    source = run.best if best else run
+    return Sampler(
+        load_network(source, source.generator_file),
+        load_network(source, source.discriminator_file),
+        run.settings().latent_prior,
+        truncation,
+    )
 
 
 def sheet_png(samples, columns):

@@ -298,6 +298,16 @@ class Settings:
     grid_side: int = _setting(
         8, "Watching", "Pictures in a row and in a column of the grid.", 1, 32
     )
+    evaluate_every_minutes: float = _setting(
+        5.0,
+        "Watching",
+        "Measure quality so often, 0 for never, and keep the best networks; never more than 3 % "
+        "of the time.",
+        0.0,
+        1440,
+        None,
+        True,
+    )
     checkpoint_every_minutes: float = _setting(
         2.0,
         "Watching",

@@ -155,13 +155,14 @@ class Outcome(NamedTuple):
     damaged: list  # names of checkpoints that could not be read
 
 
-def train(settings, run, samples):
+def train(settings, run, samples, more_callbacks=lambda clock: ()):
     """Trains a run from where it stands until its budget is spent or Ctrl-C.
 
     Args:
         settings: a `Settings` whose `precision` is decided, not "auto".
         run: the `Run`; its newest checkpoint, if any, is where training goes on.
         samples: from `read_samples`.
+        more_callbacks: function from the run's `Clock` to callbacks of your own.
 
     Returns:
         An `Outcome`.
@@ -186,6 +187,9 @@ def train(settings, run, samples):
         settings.grid_every_steps,
         settings.grid_every_epochs and settings.grid_every_epochs * per_epoch,
     ]
+    evaluations = []
+    if settings.evaluate_every_minutes and not settings.of_points:
+        evaluations = [callbacks.Evaluations(run, clock, samples, settings.evaluate_every_minutes)]
     with _finish_batch_on_interrupt(stop):
         # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
         # of one, and a budget of minutes ends anywhere.
@@ -200,8 +204,10 @@ def train(settings, run, samples):
                 callbacks.History(run, clock, per_epoch),
                 callbacks.Grids(run, settings.grid_side, [n for n in every_steps if n]),
                 callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
+                *evaluations,
                 callbacks.Record(run, clock, batch_size),
                 callbacks.Keepsakes(run, settings.margin),
+                *more_callbacks(clock),
             ],
         )
     epochs = int(gan.batches) // per_epoch

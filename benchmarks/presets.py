@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from faces import share_with_face
 from matplotlib.figure import Figure
 from report import publish, table
 
@@ -30,10 +31,6 @@ GRID_EVERY = {"balanced": 100, "dcgan": 10, "mugshots": 20, "original": 4, "cele
 SINE_SEEDS = 3
 SHOWN = 10  # pictures a row
 RECOGNISED = 0.25  # share of a grid's pictures in which both cascades must find a face
-CASCADES = [
-    cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_{name}.xml")
-    for name in ("default", "alt")
-]
 
 
 def train_py(folder, *arguments):
@@ -45,24 +42,16 @@ def train_py(folder, *arguments):
     return done.stdout
 
 
-def has_face(picture):
-    """Whether both cascades find a face in a picture of three channels, enlarged to 192x192."""
-    grey = cv2.cvtColor(cv2.resize(picture, (192, 192)), cv2.COLOR_BGR2GRAY)
-    return all(
-        len(cascade.detectMultiScale(grey, 1.1, 3, minSize=(80, 80))) for cascade in CASCADES
-    )
-
-
 def faces_in(sheet, side):
     """Share of a sheet's pictures with a face."""
-    picture = cv2.imread(str(sheet))
+    picture = cv2.cvtColor(cv2.imread(str(sheet)), cv2.COLOR_BGR2RGB)
     size = picture.shape[0] // side
     cells = [
         picture[y : y + size, x : x + size]
         for y in range(0, size * side, size)
         for x in range(0, size * side, size)
     ]
-    return np.mean([has_face(cell) for cell in cells])
+    return share_with_face(cells)
 
 
 def first_recognised(run, side):
@@ -164,7 +153,7 @@ def main(path, minutes, longest, seed, work):
         print(row, flush=True)
     draw(samples, plot, PROJECT / "images")
     real = [read_picture(file, 64, 3, "center") for file in sorted(path.iterdir())[:100]]
-    share = np.mean([has_face(picture) for picture in real])
+    share = share_with_face(real)
     publish(
         "The presets",
         f"`python train.py --preset NAME --path {path.name}/ --minutes {minutes:g}`, seed {seed}, "

@@ -103,7 +103,7 @@ def test_sheet_takes_pictures_of_both_kinds():
 
 def test_network_round_trip(workplace):
     run = create_run(Settings())
-    with pytest.raises(InputError, match=r"has no generator\.keras"):
+    with pytest.raises(InputError, match=r"There is no .*generator\.keras"):
         load_network(run, run.generator_file)
     generator = build_generator(32, latent_dim=8, width=4)
     run.save_network(generator, run.generator_file)

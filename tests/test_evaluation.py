@@ -1,0 +1,129 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from conftest import TINY
+from PIL import Image
+
+from balanced_gan import callbacks, evaluation
+from balanced_gan.drawn_faces import draw_faces
+from balanced_gan.errors import InputError
+from balanced_gan.pictures import encode_png
+from balanced_gan.run import Run
+
+
+@pytest.fixture
+def held_out(tmp_path):
+    """A folder of 20 drawn faces that no training saw."""
+    folder = tmp_path / "held out"
+    folder.mkdir()
+    for number, face in enumerate(draw_faces(32, 3, 40)[20:]):
+        (folder / f"{number}.png").write_bytes(encode_png(face))
+    (folder / "torn.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    def refuse(weights=None):
+        raise InputError("no weights here")
+
+    monkeypatch.setattr(evaluation, "inception", refuse)
+
+
+def test_evaluate_from_the_command_line(train_py, workplace, held_out, no_download):
+    assert train_py(*TINY, "--epochs", 2)[0] == 0
+    code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
+    assert code == 0
+    assert "20 held-out pictures" in out and "torn.png" in out
+    assert "no FID and KID, no weights here" in out
+    run = workplace / "runs" / "001-drawn-faces"
+    report = json.loads((run / "metrics.json").read_text())
+    assert report["held_out"] == report["training"] == 20
+    for name in ("swd", "precision", "recall", "density", "coverage", "spread", "copies"):
+        assert f"\n{name} " in out
+        assert np.isfinite(report["generated"][name]) and np.isfinite(report["real"][name])
+    # Two epochs of a tiny network are no match for real pictures.
+    assert report["generated"]["swd"] > 3 * report["real"]["swd"]
+    assert Image.open(run / "nearest.png").size == (10 * 32, 4 * 32)
+    # The same again, and without held-out pictures.
+    assert train_py("--TYPE", "evaluate", "--path", held_out)[0] == 0
+    again = json.loads((run / "metrics.json").read_text())
+    assert again["generated"] == report["generated"]
+    code, out, _ = train_py("--TYPE", "evaluate")
+    assert code == 0 and "20 training pictures, which flatters" in out
+
+
+def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_download):
+    few = [*TINY[:-1], 10]  # --max_images 10
+    assert train_py(*few, "--epochs", 1)[0] == 0
+    code, _, err = train_py("--TYPE", "evaluate", "--path", held_out)
+    assert code == 1 and "at least 12 pictures" in err and "Received: 10" in err
+    code, _, err = train_py("--TYPE", "evaluate", "--best")
+    assert code == 1 and "--evaluate_every_minutes" in err
+    code, _, err = train_py("--TYPE", "evaluate", "--inception_weights", held_out / "0.png")
+    assert code == 1 and "no weights here" in err
+    code, _, err = train_py("--TYPE", "evaluate", "--margin", 1)
+    assert code == 2 and "--margin has no effect with --TYPE evaluate" in err
+    assert train_py("--preset", "sine", "--epochs", 1)[0] == 0
+    code, _, err = train_py("--TYPE", "evaluate")
+    assert code == 1 and "makes points, not pictures" in err
+
+
+def test_real_pictures_pass_as_real_and_training_pictures_as_copies():
+    pictures = draw_faces(32, 3, 120)
+    training, held_out, fresh = np.split(pictures, 3)
+    ours, perfect = evaluation.evaluate(fresh, training, held_out)
+    for figure in ("swd", "coverage", "spread"):
+        assert ours[figure] == pytest.approx(perfect[figure], rel=0.5)
+    assert ours["copies"] < 0.25
+    mirrored = training[:, :, ::-1]
+    assert evaluation.evaluate(mirrored, training, held_out)[0]["copies"] < 0.5
+    assert evaluation.evaluate(mirrored, training, held_out, mirror=True)[0]["copies"] == 1.0
+
+
+def test_nearest_shows_the_copied_picture_below_its_copy():
+    pictures = draw_faces(32, 3, 60)
+    samples = pictures[:40].copy()
+    samples[7] = pictures[50, :, ::-1]
+    png = evaluation.nearest_png(samples, pictures[40:], mirror=True)
+    sheet = np.asarray(Image.open(io.BytesIO(png)))
+    np.testing.assert_array_equal(sheet[:32, :32], samples[7])
+    np.testing.assert_array_equal(sheet[32:64, :32], samples[7])
+
+
+def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypatch):
+    figures = iter([30.0, 10.0, 20.0])
+    monkeypatch.setattr(
+        callbacks, "compare", lambda *_: {"swd": next(figures), "swd_levels": [], "spread": 1.0}
+    )
+    monkeypatch.setattr(callbacks, "_MOST_TIME", 1e9)
+    every = ["--evaluate_every_minutes", 1e-9]
+    assert train_py(*TINY, "--steps", 2, *every)[0] == 0
+    run = Run(workplace / "runs" / "001-drawn-faces")
+    rows = run.evaluations(99)
+    assert [(row["step"], row["swd"]) for row in rows] == [(1, 30), (2, 10), (2, 20)]
+    assert run.evaluations(1) == rows[:1]
+    best = run.best.generator_file.read_bytes()
+    # Resumed, it knows the best of the earlier session.
+    figures = iter([15.0, 16.0])
+    assert train_py(*TINY, "--steps", 3, *every)[0] == 0
+    assert [row["swd"] for row in run.evaluations(99)] == [30, 10, 20, 15, 16]
+    assert run.best.generator_file.read_bytes() == best
+    assert train_py("--TYPE", "generate", "--best", "--img_num", 1)[0] == 0
+
+
+def test_evaluations_take_no_more_than_their_share_of_the_time(workplace, faces, monkeypatch):
+    clock = callbacks.Clock()
+    now = [0.0]
+    monkeypatch.setattr(clock, "seconds", lambda: now[0])
+    watch = callbacks.Evaluations(Run(workplace), clock, faces, every_minutes=1)
+    monkeypatch.setattr(watch, "_measure", lambda: now.__setitem__(0, now[0] + 6.0))
+    watch.rows, watch.due = [], 60.0
+    now[0] = 59.0
+    watch.on_train_batch_end(0)
+    assert watch.due == 60.0
+    now[0] = 61.0
+    watch.on_train_batch_end(0)
+    assert watch.due == pytest.approx(61 + 6 / 0.03)
