@@ -19,6 +19,7 @@ _AS_IT_WAS = {
     "augmentation": False,
     "ema_decay": 0.0,
     "learning_rate_decay": 0.0,
+    "beta_2": 0.999,
 }
 PRESETS = {
     "balanced": {},
@@ -52,6 +53,7 @@ PRESETS = {
         "generator_learning_rate": 1e-3,
         "discriminator_learning_rate": 1e-3,
         "beta_1": 0.5,
+        "beta_2": 0.999,
         "learning_rate_decay": 0.0,
         "precision": "float32",
         "grid_every_epochs": 25,
@@ -185,7 +187,9 @@ class Settings:
         "Architecture of both networks: ours, light, or that of a preset.",
         choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
     )
-    width: int = _setting(64, "Networks", "Channels of the narrowest layer.", 4, 512)
+    width: int = _setting(
+        64, "Networks", "Channels at half the full size; other layers follow.", 4, 512
+    )
     latent_dim: int = _setting(100, "Networks", "Length of a latent.", 1, 4096)
     latent_prior: str = _setting(
         "normal",
@@ -243,7 +247,12 @@ class Settings:
         1.0,
     )
     optimizer: str = _setting("adam", "Training", "Of both networks.", choices=("adam", "rmsprop"))
-    beta_1: float = _setting(0.5, "Training", "Adam's share of past gradients.", 0.0, 0.9999)
+    # With 0.5 and 0.999 the pictures grew more alike, and after the same 3,000 batches were twice
+    # as far from real ones.
+    beta_1: float = _setting(0.0, "Training", "Adam's share of past gradients.", 0.0, 0.9999)
+    beta_2: float = _setting(
+        0.99, "Training", "Adam's share of past squared gradients.", 0.0, 0.99999
+    )
     clip_value: float = _setting(
         0.0, "Training", "Cut each gradient to at most so much; 0 for never.", 0.0, 1e6
     )

@@ -85,6 +85,7 @@ def build_gan(settings):
                 learning_rate,
                 settings.optimizer,
                 settings.beta_1,
+                settings.beta_2,
                 settings.learning_rate_decay,
                 settings.clip_value,
             )

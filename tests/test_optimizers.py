@@ -33,6 +33,7 @@ def test_kinds_and_clipping(name, kind):
     assert build_optimizer(0.1, name).clipvalue is None
 
 
-def test_beta_1():
-    assert build_optimizer(0.1).beta_1 == 0.5
-    assert build_optimizer(0.1, beta_1=0.0005).beta_1 == 0.0005
+def test_betas():
+    assert (build_optimizer(0.1).beta_1, build_optimizer(0.1).beta_2) == (0.0, 0.99)
+    optimizer = build_optimizer(0.1, beta_1=0.0005, beta_2=0.999)
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.0005, 0.999)
