@@ -1,0 +1,265 @@
+"""One change of the recipe at a time, for the same number of batches: what ablations.md logs.
+
+Each variant trains on 80 % of congress_400 and is measured against the rest. Counted in
+batches and not in minutes, so that two can run side by side (`--threads 1`); the processor
+seconds beside the figures say what a batch of the variant costs.
+
+    python benchmarks/ablations.py --variant as_is --variant lr_half --seed 0 --seed 1
+"""
+
+import csv
+import time
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+from faces import share_with_face
+from keras import layers, ops
+
+from balanced_gan import augment, training
+from balanced_gan.evaluation import draw_samples, evaluate
+from balanced_gan.gan import BalancedGAN
+from balanced_gan.networks import (
+    _widths,
+    build_discriminator,
+    build_generator,
+    normalise,
+    pictures_from,
+    stages,
+)
+from balanced_gan.pictures import batches, encode_png, load_folder, sheet
+from balanced_gan.preset_networks import NETWORKS
+from balanced_gan.settings import Settings
+
+TABLE = Path(__file__).with_name("ablations.csv")
+COLUMNS = ["variant", "seed", "batches", "cpu_seconds", "swd", "precision", "recall", "density"]
+COLUMNS += ["coverage", "spread", "copies", "faces", "within_e", "share_G"]
+
+
+class Variant(NamedTuple):
+    """What differs from the default."""
+
+    options: dict  # settings
+    loss: str = "non-saturating"
+    r1: float = 0.0  # weight of the gradient penalty on real pictures, on every 16th turn of D
+    generator: object = build_generator
+    discriminator: object = build_discriminator
+    cutout: float = augment.CUTOUT
+    shift: float = augment.SHIFT
+
+
+def transposed_generator(image_size, channels, latent_dim, width):
+    """The last two layers as one transposed convolution, as it was before."""
+    network = build_generator(image_size, channels, latent_dim, width)
+    half_size = network.layers[-7].output
+    x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(half_size)
+    return keras.Model(network.input, pictures_from(x))
+
+
+def bilinear_generator(image_size, channels, latent_dim, width):
+    """Bilinear upsampling."""
+
+    def smooth(layer):
+        config = layer.get_config()
+        if isinstance(layer, layers.UpSampling2D):
+            config["interpolation"] = "bilinear"
+        return type(layer).from_config(config)
+
+    network = build_generator(image_size, channels, latent_dim, width)
+    return keras.models.clone_model(network, clone_function=smooth)
+
+
+def deeper_generator(image_size, channels, latent_dim, width):
+    """One more convolution at the base, 4x4."""
+    base, count = stages(image_size)
+    *upper, deepest = _widths(count, width)
+    latents = keras.Input((latent_dim,))
+    x = layers.Dense(base * base * deepest, use_bias=False)(latents)
+    x = normalise(layers.Reshape((base, base, deepest))(x))
+    x = normalise(layers.Conv2D(deepest, 3, padding="same", use_bias=False)(x))
+    for channels_out in (*reversed(upper), width // 2):
+        x = layers.UpSampling2D(2, interpolation="nearest")(x)
+        x = normalise(layers.Conv2D(channels_out, 3, padding="same", use_bias=False)(x))
+    return keras.Model(latents, pictures_from(layers.Conv2D(channels, 3, padding="same")(x)))
+
+
+def residual_discriminator(image_size, channels, width, dropout):
+    """Each stage but the first beside an averaged, linear copy of its input."""
+    pictures = x = keras.Input((image_size, image_size, channels))
+    for level, channels_out in enumerate(_widths(stages(image_size)[1], width)):
+        beside = level and layers.Conv2D(channels_out, 1)(layers.AveragePooling2D(2)(x))
+        x = layers.Conv2D(channels_out, 4, strides=2, padding="same")(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = layers.Add()([x, beside]) if level else x
+    return keras.Model(pictures, layers.Dense(1, dtype="float32")(layers.Flatten()(x)))
+
+
+class MinibatchDeviation(layers.Layer):
+    """Adds a map of how unlike the pictures of a group of four are (Karras et al. 2018)."""
+
+    def call(self, x):
+        x = ops.cast(x, "float32")
+        groups = ops.reshape(x, (4, -1, *x.shape[1:]))
+        deviation = ops.sqrt(ops.var(groups, axis=0) + 1e-8)
+        deviation = ops.mean(deviation, axis=(1, 2, 3), keepdims=True)
+        deviation = ops.tile(deviation, (4, x.shape[1], x.shape[2], 1))
+        return ops.concatenate([x, deviation], -1)
+
+
+def minibatch_discriminator(image_size, channels, width, dropout):
+    """Minibatch deviation before the logits."""
+    network = build_discriminator(image_size, channels, width, dropout)
+    x = MinibatchDeviation(dtype="float32")(network.layers[-3].output)
+    logits = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    return keras.Model(network.input, logits)
+
+
+class VariantGAN(BalancedGAN):
+    """`BalancedGAN` with another loss or a gradient penalty."""
+
+    variant = Variant({})
+
+    def _discriminator_loss(self, real, generated):
+        real_logits, generated_logits = self._judge(real), self._judge(generated)
+        if self.variant.loss == "relativistic":
+            # Jolicoeur-Martineau 2019: each generated picture against a real one. The loss of
+            # the generator is softplus(-logits) of what is returned second.
+            apart = real_logits - generated_logits
+            return ops.mean(ops.softplus(-apart)), -apart
+        real_loss, generated_loss = ops.softplus(-real_logits), ops.softplus(generated_logits)
+        return 0.5 * ops.mean(real_loss + generated_loss), generated_logits
+
+    def train_step(self, real):
+        self.real = real
+        return super().train_step(real)
+
+    def _update_discriminator(self, tape, loss):
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        if self.variant.r1:
+            gradients = [
+                gradient + more
+                for gradient, more in zip(gradients, self._lazy_penalty(), strict=True)
+            ]
+        self.discriminator_optimizer.apply(gradients, variables)
+
+    def _lazy_penalty(self):
+        """R1 (Mescheder et al. 2018), sixteenfold on every sixteenth turn."""
+        values = [v.value for v in self.discriminator.trainable_variables]
+
+        def penalty():
+            with tf.GradientTape() as outer:
+                real = augment.augment(self.real, self.seed_generator)
+                with tf.GradientTape() as inner:
+                    inner.watch(real)
+                    logits = ops.sum(self.discriminator(real, training=True))
+                slopes = ops.sum(ops.square(inner.gradient(logits, real)), axis=(1, 2, 3))
+                weighted = 16 * self.variant.r1 / 2 * ops.mean(slopes)
+            return outer.gradient(
+                weighted, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+
+        return tf.cond(
+            self.discriminator_turns.value % 16 == 0,
+            penalty,
+            lambda: [tf.zeros_like(value) for value in values],
+        )
+
+
+MOMENTUM = {"beta_1": 0.5, "beta_2": 0.999}
+VARIANTS = {
+    "as_is": Variant({}),
+    "momentum": Variant(MOMENTUM),
+    "transposed": Variant({}, generator=transposed_generator),
+    "transposed_momentum": Variant(MOMENTUM, generator=transposed_generator),
+    "bilinear": Variant({}, generator=bilinear_generator),
+    "deeper_g": Variant({}, generator=deeper_generator),
+    "residual_d": Variant({}, discriminator=residual_discriminator),
+    "minibatch_d": Variant({}, discriminator=minibatch_discriminator),
+    "relativistic": Variant({}, loss="relativistic"),
+    "r1": Variant({}, r1=0.2),
+    "r1_slow_decay": Variant({"learning_rate_decay": 3e-4}, r1=0.2),
+    "slow_decay": Variant({"learning_rate_decay": 3e-4}),
+    "lr_half": Variant({"generator_learning_rate": 4e-4, "discriminator_learning_rate": 1e-4}),
+    "lr_double": Variant({"generator_learning_rate": 1.6e-3, "discriminator_learning_rate": 4e-4}),
+    "lr_d_double": Variant({"discriminator_learning_rate": 4e-4}),
+    "batch_8": Variant({"batch_size": 8}),
+    "batch_32": Variant({"batch_size": 32}),
+    "margin_0.3": Variant({"margin": 0.3}),
+    "margin_1": Variant({"margin": 1.0}),
+    "both": Variant({"balance": "both"}),
+    "alternate": Variant({"balance": "alternate"}),
+    "latents_32": Variant({"latent_dim": 32}),
+    "width_48": Variant({"width": 48}),
+    "width_96": Variant({"width": 96}),
+    "small_cutout": Variant({}, cutout=0.3),
+    "ema_0.999": Variant({"ema_decay": 0.999}),
+}
+
+
+def run(name, seed, marks, training_pictures, held_out, folder):
+    """Trains a variant -> one row for each mark."""
+    variant = VARIANTS[name]
+    augment.CUTOUT, augment.SHIFT = variant.cutout, variant.shift
+    NETWORKS["light"] = variant.generator, variant.discriminator
+    VariantGAN.variant = variant
+    training.BalancedGAN = VariantGAN
+    settings = Settings(**variant.options, seed=seed, precision=training.faster_precision()[0])
+    gan = training.build_gan(settings)
+    data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
+    step = tf.function(gan.train_step)
+    logs, spent, began = [], 0.0, time.process_time()
+    for number in range(1, marks[-1] + 1):
+        logs.append([float(value) for value in step(next(data)).values()])
+        if number not in marks:
+            continue
+        spent += time.process_time() - began
+        gan.settle()
+        made = draw_samples(gan.ema_generator)
+        ours, perfect = evaluate(made, training_pictures, held_out, settings.mirror)
+        gaps, turns = np.array(logs)[:, 2], np.array(logs)[:, 3]
+        (folder / f"{name}-{seed}-{number}.png").write_bytes(encode_png(sheet(made[:64], 16)))
+        ours |= {
+            "variant": name,
+            "seed": seed,
+            "batches": number,
+            "cpu_seconds": round(spent),
+            "spread": ours["spread"] / perfect["spread"],
+            "faces": share_with_face(made),
+            "within_e": np.mean(abs(gaps) < settings.margin),
+            "share_G": turns.mean(),
+        }
+        yield [f"{ours[key]:.4g}" if isinstance(ours[key], float) else ours[key] for key in COLUMNS]
+        began = time.process_time()
+
+
+@click.command()
+@click.option("--data", default="../shared/data/congress_400", show_default=True, type=Path)
+@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)))
+@click.option("--seed", "seeds", multiple=True, type=int, default=[0], show_default=True)
+@click.option("--batches", "marks", multiple=True, type=int, default=[1500, 3000])
+@click.option("--threads", default=2, show_default=True)
+@click.option("--work", default=".", type=Path, help="Folder for a sheet of pictures of each.")
+def main(data, names, seeds, marks, threads, work):
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    cv2.setNumThreads(threads)
+    work.mkdir(exist_ok=True)
+    pictures, _ = load_folder(str(data), 64, 3, "center")
+    held_out = np.arange(len(pictures)) % 5 == 4
+    sets = pictures[~held_out], pictures[held_out]
+    for seed, name in product(seeds, names or VARIANTS):
+        for row in run(name, seed, sorted(marks), *sets, work):
+            print(dict(zip(COLUMNS, row, strict=True)), flush=True)
+            header = [] if TABLE.exists() else [COLUMNS]
+            with TABLE.open("a") as file:
+                csv.writer(file, lineterminator="\n").writerows([*header, row])
+        keras.backend.clear_session()
+
+
+if __name__ == "__main__":
+    main()
