@@ -6,10 +6,11 @@ from keras import ops
 
 from balanced_gan.augment import augment
 from balanced_gan.balance import next_streak, repeat_again, whose_turn
-from balanced_gan.losses import discriminator_loss, generator_loss
+from balanced_gan.losses import discriminator_loss, generator_loss, slope_penalty
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.settings import Settings, check_value
 
+R1_EVERY = 16  # turns of the discriminator, as in Karras et al. 2020: each time costs two
 _SETTLING_SEED = 2_000_000  # of the latents whose statistics BatchNorm keeps
 
 
@@ -42,6 +43,7 @@ class BalancedGAN(keras.Model):
         augmentation: whether the discriminator sees pictures through `augment`.
         ema_decay: share of the past in the average of the generator's weights, in [0, 1).
         label_noise: the discriminator's targets are up to so much short of certain.
+        r1: weight of the penalty on the discriminator's slope, see `losses.slope_penalty`.
         latent_prior: "normal" for latents from normal(0, 1), "uniform" for uniform(-1, 1).
         seed: of latents, augmentation and label noise.
 
@@ -59,6 +61,7 @@ class BalancedGAN(keras.Model):
         augmentation=Settings.augmentation,
         ema_decay=Settings.ema_decay,
         label_noise=Settings.label_noise,
+        r1=Settings.r1,
         latent_prior=Settings.latent_prior,
         seed=Settings.seed,
     ):
@@ -74,6 +77,7 @@ class BalancedGAN(keras.Model):
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.label_noise = label_noise
+        self.r1 = r1
         self.latent_prior = latent_prior
         self.latent_dim = generator.input_shape[-1]
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -155,7 +159,7 @@ class BalancedGAN(keras.Model):
             return 1
 
         def discriminator_trains():
-            self._update_discriminator(tape, loss_d)
+            self._update_discriminator(tape, loss_d, real)
             return 0
 
         if self.balance == "both":
@@ -180,7 +184,7 @@ class BalancedGAN(keras.Model):
         def discriminator_step(generated):
             with tf.GradientTape() as tape:
                 loss_d, _ = self._discriminator_loss(real, generated)
-            self._update_discriminator(tape, loss_d)
+            self._update_discriminator(tape, loss_d, real)
             return loss_d
 
         with tf.GradientTape() as tape:
@@ -234,9 +238,32 @@ class BalancedGAN(keras.Model):
             pictures = augment(pictures, self.seed_generator)
         return self.discriminator(pictures, training=True)
 
-    def _update_discriminator(self, tape, loss):
+    def _update_discriminator(self, tape, loss, real):
+        """One step of the discriminator; on every 16th turn its slope is part of it."""
         variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        if self.r1:
+
+            def with_penalty():
+                more = self._gradients_of_penalty(real)
+                return [g + m for g, m in zip(gradients, more, strict=True)]
+
+            due = self.discriminator_turns.value % R1_EVERY == 0
+            gradients = tf.cond(due, with_penalty, lambda: gradients)
+        self.discriminator_optimizer.apply(gradients, variables)
+
+    def _gradients_of_penalty(self, real):
+        """Of `slope_penalty` on real pictures, 16 times as heavy because of a 16th as often."""
+        values = [variable.value for variable in self.discriminator.trainable_variables]
+        if self.augmentation:
+            real = augment(real, self.seed_generator)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(real)
+                logits = self.discriminator(real, training=True)
+            penalty = R1_EVERY * self.r1 * slope_penalty(inner.gradient(logits, real))
+        # The last layer's bias has no part in the slope.
+        return outer.gradient(penalty, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def _update_generator(self, tape, loss):
         """One step of the generator, and of the EMA generator after it."""

@@ -39,5 +39,25 @@ def discriminator_loss(real_logits, generated_logits, label_noise=0.0):
     return 0.5 * (real + generated)
 
 
+def slope_penalty(gradients):
+    """How steep the discriminator is at real pictures: R1 (Mescheder et al. 2018,
+    arXiv 1801.04406, equation 9), which keeps it from telling pictures apart by ever smaller
+    details, and the generator from running round in circles after it.
+
+    As a picture has more pixels, the slope along each gets smaller; weighted by their number,
+    the same change of the picture counts the same at any size. At 64x64 the weight is theirs.
+
+    Args:
+        gradients: of the logits with respect to the pictures, (B, S, S, C), or points (B, 2).
+
+    Returns:
+        A float32 scalar, 0 or more.
+    """
+    squares = ops.square(ops.reshape(gradients, (ops.shape(gradients)[0], -1)))
+    of_pictures = len(gradients.shape) == 4
+    scale = gradients.shape[1] * gradients.shape[2] / 64**2 if of_pictures else 1.0
+    return 0.5 * scale * ops.mean(ops.sum(squares, axis=1))
+
+
 def _cross_entropy(logits, target):
     return ops.mean(target * ops.softplus(-logits) + (1 - target) * ops.softplus(logits))

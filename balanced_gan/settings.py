@@ -20,6 +20,7 @@ _AS_IT_WAS = {
     "ema_decay": 0.0,
     "learning_rate_decay": 0.0,
     "beta_2": 0.999,
+    "r1": 0.0,
 }
 PRESETS = {
     "balanced": {},
@@ -55,6 +56,7 @@ PRESETS = {
         "beta_1": 0.5,
         "beta_2": 0.999,
         "learning_rate_decay": 0.0,
+        "r1": 0.0,
         "precision": "float32",
         "grid_every_epochs": 25,
         "grid_side": 32,
@@ -240,7 +242,7 @@ class Settings:
     # pictures grow alike. A function of the turns and not of the run's length, so that
     # training a finished run further is the same as having asked for more at once.
     learning_rate_decay: float = _setting(
-        1e-3,
+        3e-4,
         "Training",
         "d: after n turns of a network its learning rate is divided by 1 + d n.",
         0.0,
@@ -262,6 +264,13 @@ class Settings:
         "Tell the discriminator real and generated less than surely, by up to so much.",
         0.0,
         0.5,
+    )
+    r1: float = _setting(
+        0.2,
+        "Training",
+        "Penalty on the discriminator's slope at real pictures: steadier, more varied; 0 for none.",
+        0.0,
+        1000.0,
     )
     augmentation: bool = _setting(
         True, "Training", "Show the discriminator randomly changed pictures: less overfitting."

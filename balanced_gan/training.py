@@ -76,6 +76,7 @@ def build_gan(settings):
             augmentation=settings.augmentation,
             ema_decay=settings.ema_decay,
             label_noise=settings.label_noise,
+            r1=settings.r1,
             latent_prior=settings.latent_prior,
             seed=settings.seed,
         )

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from balanced_gan import BalancedGAN, build_discriminator, build_generator
 from balanced_gan.curve import points_on_curve
+from balanced_gan.losses import slope_penalty
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.preset_networks import NETWORKS
 
@@ -178,3 +179,35 @@ def test_generate(face_batch):
 def test_unknown_values_are_named(name):
     with pytest.raises(ValueError, match=f"Received: {name}='wild'"):
         tiny_gan(**{name: "wild"})
+
+
+@pytest.mark.parametrize("turns, changes", [(0, True), (1, False), (15, False), (16, True)])
+def test_r1_counts_on_every_16th_turn_of_the_discriminator(face_batch, turns, changes):
+    after = []
+    for r1 in (0.0, 100.0):
+        gan = tiny_gan(balance="alternate", augmentation=False, r1=r1)
+        gan.streak.assign(1)  # G trained last
+        gan.discriminator_turns.assign(turns)
+        gan.train_step(tf.constant(face_batch))
+        assert int(gan.discriminator_turns) == turns + 1
+        after.append(weights(gan.discriminator))
+    assert same(*after) != changes
+
+
+def test_r1_flattens_the_discriminator(face_batch):
+    gan = tiny_gan(augmentation=False, r1=1.0)
+    real = tf.constant(face_batch)
+
+    def slope():
+        with tf.GradientTape() as tape:
+            tape.watch(real)
+            logits = gan.discriminator(real)
+        return float(slope_penalty(tape.gradient(logits, real)))
+
+    before = slope()
+    gradients = gan._gradients_of_penalty(real)
+    size = sum(float(tf.reduce_sum(gradient**2)) for gradient in gradients)
+    for variable, gradient in zip(gan.discriminator.trainable_variables, gradients, strict=True):
+        variable.assign_sub(0.1 * before / size * 16 * gradient)
+    # A step of a tenth of the way, as far as the slope is straight.
+    assert slope() == pytest.approx(0.9 * before, rel=0.05)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from balanced_gan.losses import discriminator_loss, generator_loss
+from balanced_gan.losses import discriminator_loss, generator_loss, slope_penalty
 
 LN2 = np.log(2)
 
@@ -33,3 +33,17 @@ def test_label_noise_makes_certainty_cost():
     best = np.full((4, 1), np.log(0.8 / 0.2), "float32")
     entropy = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2))
     np.testing.assert_allclose(discriminator_loss(best, -best, 0.2), entropy, rtol=1e-5)
+
+
+def test_slope_penalty_is_r1_at_64_pixels_and_the_same_for_the_same_change_at_any_size():
+    random = np.random.default_rng(0)
+    gradients = random.standard_normal((5, 64, 64, 3)).astype("float32")
+    theirs = 0.5 * np.mean(np.sum(gradients**2, axis=(1, 2, 3)))
+    assert float(slope_penalty(gradients)) == pytest.approx(theirs, rel=1e-5)
+    # A logit that is the mean of a picture's pixels, times 7: as steep at any size.
+    flat = [
+        float(slope_penalty(np.full((2, size, size, 1), 7 / size**2, "float32")))
+        for size in (32, 64, 128)
+    ]
+    assert flat == pytest.approx([0.5 * 7**2 / 64**2] * 3, rel=1e-5)
+    assert float(slope_penalty(np.float32([[3, 4], [0, 0]]))) == pytest.approx(0.25 * 25)

@@ -23,12 +23,12 @@ def test_batchnorm_in_the_generator_only():
     def norms(network):
         return [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
 
-    assert len(norms(build_generator())) == 4
+    assert len(norms(build_generator())) == 5
     assert norms(build_discriminator()) == []
 
 
 def test_default_parameter_counts():
-    assert build_generator().count_params() == 1_373_955
+    assert build_generator().count_params() == 1_390_275
     assert build_discriminator().count_params() == 1_711_809
 
 
