@@ -157,7 +157,10 @@ class Settings:
 
     # Pictures
     path: str | None = _setting(
-        None, "Pictures", "Folder of pictures, sub-folders included; without it, drawn faces."
+        None,
+        "Pictures",
+        "Folder of pictures, sub-folders included; without it, drawn faces. Evaluating: pictures "
+        "that were not trained on.",
     )
     pattern: str | None = _setting(
         None, "Pictures", "Only files whose path ends so, as in '*F.png' or 'front/*'."
