@@ -311,7 +311,7 @@ class Settings:
 
     # Watching
     grid_every_epochs: int | None = _setting(
-        5, "Watching", "Draw the grid of pictures so often.", 1, 10_000_000, None, True
+        10, "Watching", "Draw the grid of pictures so often.", 1, 10_000_000, None, True
     )
     grid_every_steps: int | None = _setting(
         None, "Watching", "The same in batches, instead.", 1, 1_000_000_000, None, True

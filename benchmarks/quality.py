@@ -66,7 +66,8 @@ def split(data, job):
 
 
 def train(name, data, folder):
-    """Trains a job up to its last mark; `{mark}.npz` in its folder holds 400 samples each."""
+    """Trains a job up to its last mark; `{mark}.keras` in its folder is the generator of each,
+    or `{mark}.npz` its samples."""
     from balanced_gan.evaluation import SAMPLES
 
     job = JOBS[name]
@@ -84,7 +85,6 @@ def train(name, data, folder):
     import keras
 
     from balanced_gan import training as ours
-    from balanced_gan.evaluation import draw_samples
     from balanced_gan.run import create_run, matching_run
     from balanced_gan.settings import Settings, preset_values
 
@@ -119,11 +119,23 @@ def train(name, data, folder):
     )
     run = matching_run(settings) or create_run(settings)
     ours.train(settings, run, training, lambda clock: [Marks(clock)])
-    for mark in job.marks:
-        generator = keras.saving.load_model(folder / f"{mark:g}.keras", compile=False)
-        made = draw_samples(generator, settings.latent_prior)
-        images = int((folder / f"{mark:g}.txt").read_text())
-        np.savez_compressed(file_of(mark), pictures=made, images=images)
+
+
+def samples_at(mark, folder):
+    """`(pictures, images)` of a mark: 400 samples, and how many pictures had been trained on."""
+    stored = folder / f"{mark:g}.npz"
+    if stored.exists():
+        with np.load(stored) as arrays:
+            return arrays["pictures"], int(arrays["images"])
+    import keras
+
+    from balanced_gan.evaluation import draw_samples
+    from balanced_gan.run import Run
+
+    (run,) = folder.glob("runs/*")
+    generator = keras.saving.load_model(folder / f"{mark:g}.keras", compile=False)
+    pictures = draw_samples(generator, Run(run).settings().latent_prior)
+    return pictures, int((folder / f"{mark:g}.txt").read_text())
 
 
 def measure(name, data, folder):
@@ -143,9 +155,9 @@ def measure(name, data, folder):
         lines = csv.DictReader(histories[0].open())
         gaps = [(float(line["seconds"]), abs(float(line["gap"]))) for line in lines]
     rows = []
-    for mark in job.marks:
-        stored = np.load(folder / f"{mark:g}.npz")
-        made = stored["pictures"]
+    reached = [mark for mark in job.marks if list(folder.glob(f"{mark:g}.[nk]*"))]
+    for mark in reached:  # not all, if it was interrupted
+        made, images = samples_at(mark, folder)
         mirrored = not {"preset", "pytorch"} & job.options.keys()
         ours, perfect = evaluate(made, training, held_out, mirrored)
         within = [gap < Settings.margin for second, gap in gaps if second < 60 * mark]
@@ -154,7 +166,7 @@ def measure(name, data, folder):
                 "job": name,
                 "seed": job.seed,
                 "minutes": mark,
-                "images": int(stored["images"]),
+                "images": images,
                 **dict(zip(COLUMNS[5:8], ours.pop("swd_levels"), strict=True)),
                 **ours,
                 # of the real pictures' own
@@ -296,8 +308,9 @@ def main(data, work, job, train_only):
     if train_only:
         train(job, data, work / job)
         return
-    done = {row["job"] for row in stored_rows()}
-    for name in [job] if job else [name for name in JOBS if name not in done]:
+    done = {(row["job"], row["minutes"]) for row in stored_rows()}
+    missing = [name for name in JOBS if (name, f"{JOBS[name].marks[-1]}") not in done]
+    for name in [job] if job else missing:
         command = [sys.executable, __file__, "--data", data, "--work", work, "--job", name]
         if subprocess.run([*command, "--train_only"]).returncode:
             sys.exit(f"{name} failed; what it has is kept in {work / name}")
