@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from balanced_gan import animation, metadata
-from balanced_gan.evaluation import compare, draw_samples
+from balanced_gan.evaluation import compare, draw_samples, see
 from balanced_gan.plots import losses_png
 from balanced_gan.run import write_whole
 from balanced_gan.sampling import latents_of, sheet_png
@@ -181,7 +181,7 @@ class Grids(keras.callbacks.Callback):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
-        self.model.settle()
+        self.model.settle(batches=1)  # four would take as long as three grids
         # Not `predict`, which would have to compile before the first batch.
         parts = [
             self.model(self.latents[first : first + _AT_ONCE])
@@ -238,7 +238,7 @@ class Evaluations(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.clock = clock
-        self.real = np.random.default_rng(0).permutation(real)[:_COMPARED]
+        self.real = see(np.random.default_rng(0).permutation(real)[:_COMPARED])
         self.every_seconds = 60 * every_minutes
 
     def on_train_begin(self, logs=None):
@@ -260,7 +260,7 @@ class Evaluations(keras.callbacks.Callback):
         minutes = self.clock.seconds() / 60
         self.model.settle()
         samples = draw_samples(self.model.ema_generator, self.model.latent_prior)
-        figures = compare(samples, self.real)
+        figures = compare(see(samples), self.real)
         del figures["swd_levels"]
         best = min((row["swd"] for row in self.rows), default=np.inf)
         self.rows.append({"step": int(self.model.batches), "minutes": minutes, **figures})

@@ -16,7 +16,7 @@ from balanced_gan.settings import Settings
 
 SAMPLES = 400  # generated pictures that every figure is made from
 FEWEST = 12  # real pictures that the nearest-neighbour figures need
-_MOST = 2000  # real pictures compared with: distances of all pairs of more take minutes
+_MOST = 2000  # real pictures compared with, so that InceptionV3 is done in minutes
 _AT_ONCE = 50  # pictures in one forward pass
 _PAIRS = 20  # on the picture of nearest pairs
 
@@ -41,25 +41,38 @@ FIGURES = {
 }
 
 
-def compare(samples, real, features=None):
+class Seen(NamedTuple):
+    """Pictures, and what the features see in them."""
+
+    pictures: np.ndarray  # uint8 (N, S, S, C)
+    features: np.ndarray  # float32 (N, F)
+
+    def part(self, rows):
+        return Seen(self.pictures[rows], self.features[rows])
+
+
+def see(pictures, features=shape_and_colour):
+    """`Seen` of uint8 (N, S, S, C)."""
+    return Seen(pictures, features(pictures))
+
+
+def compare(samples, real, of_inception=False):
     """All figures of a set of pictures but the share of copies.
 
     Args:
-        samples: uint8 (N, S, S, C), the pictures to judge.
-        real: uint8 (M, S, S, C) to judge them by.
-        features: from `balanced_gan.features.inception`; if None, `shape_and_colour`, and no
-            FID and KID.
+        samples: a `Seen`, the pictures to judge.
+        real: a `Seen` to judge them by.
+        of_inception: whether the features are InceptionV3's, which FID and KID need.
 
     Returns:
         A dict of floats, with keys of `FIGURES`, and "swd_levels", a list.
     """
-    swd_levels = metrics.sliced_wasserstein(samples, real)
-    extract = features or shape_and_colour
-    ours, theirs = extract(samples), extract(real)
+    swd_levels = metrics.sliced_wasserstein(samples.pictures, real.pictures)
+    ours, theirs = samples.features, real.features
     precision, recall = metrics.precision_recall(ours, theirs)
     density, coverage = metrics.density_coverage(ours, theirs)
     figures = {"swd": float(np.mean(swd_levels)), "swd_levels": swd_levels}
-    if features:
+    if of_inception:
         figures["fid"] = metrics.frechet_distance(ours, theirs)
         figures["kid"] = metrics.kernel_distance(ours, theirs)
     return figures | {
@@ -71,17 +84,16 @@ def compare(samples, real, features=None):
     }
 
 
-def evaluate(samples, training, held_out=None, mirror=False, features=None, seed=0):
+def evaluate(samples, training, held_out=None, of_inception=False):
     """Judges samples, and real pictures in the same way: what a perfect generator would get.
 
     Args:
-        samples: uint8 (N, S, S, C).
-        training: uint8 (T, S, S, C).
-        held_out: uint8 (M, S, S, C) that were not trained on; if None, the training pictures
+        samples: a `Seen`.
+        training: a list of `Seen`: the training pictures and, if those were trained on too,
+            the same mirrored.
+        held_out: a `Seen` of pictures that were not trained on; if None, the training pictures
             serve, and one half of them is set against the other.
-        mirror: whether training saw the pictures mirrored too.
-        features: as in `compare`.
-        seed: of the choice, where there are more than 2,000 real pictures, and of the halves.
+        of_inception: as in `compare`.
 
     Returns:
         `(ours, perfect)`: two dicts as from `compare`, with "copies".
@@ -89,30 +101,32 @@ def evaluate(samples, training, held_out=None, mirror=False, features=None, seed
     Raises:
         InputError: if there are fewer than twelve real pictures.
     """
-    random = np.random.default_rng(seed)
-    training = random.permutation(training)[:_MOST]
-    real = training if held_out is None else random.permutation(held_out)[:_MOST]
-    fewest = min(len(real), len(training))
+    trained = training[0]
+    real = trained if held_out is None else held_out
+    fewest = min(len(real.pictures), len(trained.pictures))
     if fewest < FEWEST:
         raise InputError(
             f"Evaluating needs at least {FEWEST} pictures to compare with. Received: {fewest}"
         )
-    half = len(training) // 2
-    halves = (training[:half], training[half:]) if held_out is None else (training, real)
-    extract = features or shape_and_colour
     copies, _ = metrics.copies(
-        extract(samples),
-        [extract(pictures) for pictures in _as_trained(training, mirror)],
-        None if held_out is None else extract(real),
+        samples.features,
+        [seen.features for seen in training],
+        None if held_out is None else held_out.features,
     )
-    ours = compare(samples, real, features) | {"copies": copies}
+    half = len(trained.pictures) // 2
+    ideal = (trained, real)
+    if held_out is None:
+        ideal = trained.part(slice(half)), trained.part(slice(half, None))
+    ours = compare(samples, real, of_inception) | {"copies": copies}
     # By its definition the same share of unseen real pictures is flagged.
-    perfect = compare(halves[0][:SAMPLES], halves[1], features) | {"copies": metrics.FLAGGED}
-    return ours, perfect
+    perfect = compare(ideal[0].part(slice(SAMPLES)), ideal[1], of_inception)
+    return ours, perfect | {"copies": metrics.FLAGGED}
 
 
-def _as_trained(training, mirror):
-    return [training, training[:, :, ::-1]] if mirror else [training]
+def as_trained(pictures, mirror, features=shape_and_colour):
+    """Training pictures for `evaluate`: as they are and, if `mirror`, mirrored too."""
+    mirrored = [see(pictures[:, :, ::-1], features)] if mirror else []
+    return [see(pictures, features), *mirrored]
 
 
 def table(ours, perfect):
@@ -132,29 +146,23 @@ def table(ours, perfect):
     return "\n".join(lines)
 
 
-def nearest_png(samples, training, mirror=False, features=None):
+def nearest_png(samples, training):
     """The samples most like a single training picture, each above that picture.
 
     Args:
-        samples: uint8 (N, S, S, C), ten or more.
-        training: uint8 (T, S, S, C), twelve or more.
-        mirror: whether training saw the pictures mirrored too.
-        features: as in `compare`.
+        samples: a `Seen` of ten or more.
+        training: as in `evaluate`.
 
     Returns:
         The bytes of a PNG file: ten pairs a row, the most suspicious first.
     """
-    extract = features or shape_and_colour
-    ours = extract(samples)
-    sets = _as_trained(training, mirror)
-    found = [metrics.nearest(ours, extract(pictures)) for pictures in sets]
-    ratios = np.array([ratio for _, ratio in found])  # (sets, N)
+    found = [metrics.nearest(samples.features, seen.features) for seen in training]
+    ratios = np.array([ratio for _, ratio in found])  # (1 or 2, N)
     rows = []
     for some in np.argsort(ratios.min(0))[:_PAIRS].reshape(-1, _PAIRS // 2):
-        nearest = [
-            sets[k][found[k][0][i]] for i, k in zip(some, ratios[:, some].argmin(0), strict=True)
-        ]
-        rows += [samples[some], np.stack(nearest)]
+        nearer = ratios[:, some].argmin(0)  # which set holds the nearest picture
+        nearest = [training[k].pictures[found[k][0][i]] for i, k in zip(some, nearer, strict=True)]
+        rows += [samples.pictures[some], np.stack(nearest)]
     return encode_png(sheet(np.concatenate(rows), _PAIRS // 2))
 
 
@@ -200,8 +208,11 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
     Args:
         run: a `Run`.
         best: whether to take the generator of the best evaluation, not the newest.
-        training, held_out, features: as in `evaluate`.
-        seed: of the samples, and as in `evaluate`.
+        training: uint8 (T, S, S, C), what the run was trained on.
+        held_out: uint8 (M, S, S, C) that it was not trained on, or None.
+        features: from `balanced_gan.features.inception`; if None, `shape_and_colour`, and no
+            FID and KID.
+        seed: of the samples, and of the choice where there are more than 2,000 real pictures.
 
     Returns:
         The table, a string.
@@ -212,20 +223,24 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
     settings = run.settings()
     source = run.best if best else run
     generator = load_network(source, source.generator_file)
-    samples = draw_samples(generator, settings.latent_prior, seed)
-    ours, perfect = evaluate(samples, training, held_out, settings.mirror, features, seed)
+    extract = features or shape_and_colour
+    random = np.random.default_rng(seed)
+    samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
+    trained = as_trained(random.permutation(training)[:_MOST], settings.mirror, extract)
+    if held_out is not None:
+        held_out = see(random.permutation(held_out)[:_MOST], extract)
+    ours, perfect = evaluate(samples, trained, held_out, bool(features))
     report = {
         "evaluated": now(),
         "generator": "best" if best else "newest",
-        "samples": len(samples),
+        "samples": SAMPLES,
         "seed": seed,
-        "held_out": 0 if held_out is None else len(held_out),
-        "training": len(training),
+        "held_out": 0 if held_out is None else len(held_out.pictures),
+        "training": len(trained[0].pictures),
         "features": "inception_v3" if features else "shape_and_colour",
         "generated": ours,
         "real": perfect,
     }
     write_whole(run.path / "metrics.json", (json.dumps(report, indent=2) + "\n").encode())
-    pairs = nearest_png(samples, training, settings.mirror, features)
-    write_whole(run.path / "nearest.png", pairs)
+    write_whole(run.path / "nearest.png", nearest_png(samples, trained))
     return table(ours, perfect)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_gan import callbacks, curve, drawn_faces
+from balanced_gan.evaluation import FEWEST
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.pictures import batches, load_folder
@@ -190,7 +191,7 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
         settings.grid_every_epochs and settings.grid_every_epochs * per_epoch,
     ]
     evaluations = []
-    if settings.evaluate_every_minutes and not settings.of_points:
+    if settings.evaluate_every_minutes and samples.ndim == 4 and len(samples) >= FEWEST:
         evaluations = [callbacks.Evaluations(run, clock, samples, settings.evaluate_every_minutes)]
     with _finish_batch_on_interrupt(stop):
         # One Keras epoch, whatever the number of ours: a resumed run starts in the middle

@@ -22,7 +22,7 @@ from faces import share_with_face
 from keras import layers, ops
 
 from balanced_gan import augment, training
-from balanced_gan.evaluation import draw_samples, evaluate
+from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.networks import (
     _widths,
@@ -171,6 +171,7 @@ def run(name, seed, marks, training_pictures, held_out, folder):
     gan = training.build_gan(settings)
     data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
     step = tf.function(gan.train_step)
+    trained = as_trained(training_pictures, settings.mirror)
     logs, spent, began = [], 0.0, time.process_time()
     for number in range(1, marks[-1] + 1):
         logs.append([float(value) for value in step(next(data)).values()])
@@ -179,7 +180,7 @@ def run(name, seed, marks, training_pictures, held_out, folder):
         spent += time.process_time() - began
         gan.settle()
         made = draw_samples(gan.ema_generator)
-        ours, perfect = evaluate(made, training_pictures, held_out, settings.mirror)
+        ours, perfect = evaluate(see(made), trained, see(held_out))
         gaps, turns = np.array(logs)[:, 2], np.array(logs)[:, 3]
         (folder / f"{name}-{seed}-{number}.png").write_bytes(encode_png(sheet(made[:64], 16)))
         ours |= {

@@ -18,7 +18,7 @@ from report import publish, table
 
 from balanced_gan import training
 from balanced_gan.errors import InputError
-from balanced_gan.evaluation import draw_samples, evaluate
+from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.pictures import load_folder
 from balanced_gan.run import create_run, find_run
 from balanced_gan.sampling import load_network
@@ -153,11 +153,12 @@ def main(data, minutes, seed, work):
         folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
         held_out = np.arange(len(pictures)) % 5 == 4
+        trained, unseen = as_trained(pictures[~held_out], True), see(pictures[held_out])
         figures = []
         for until in (minutes / 2, minutes):
             run = train(pictures[~held_out], until, seed)
             made = draw_samples(load_network(run, run.generator_file))
-            figures.append(evaluate(made, pictures[~held_out], pictures[held_out], True))
+            figures.append(evaluate(see(made), trained, unseen))
         (half, _), (whole, real) = figures
         rows.append(
             [

@@ -142,7 +142,7 @@ def measure(name, data, folder):
     """The rows of a trained job, and its shown pictures into `KEPT`."""
     from faces import share_with_face
 
-    from balanced_gan.evaluation import evaluate
+    from balanced_gan.evaluation import as_trained, evaluate, see
     from balanced_gan.pictures import encode_png, sheet
     from balanced_gan.settings import Settings
 
@@ -159,7 +159,7 @@ def measure(name, data, folder):
     for mark in reached:  # not all, if it was interrupted
         made, images = samples_at(mark, folder)
         mirrored = not {"preset", "pytorch"} & job.options.keys()
-        ours, perfect = evaluate(made, training, held_out, mirrored)
+        ours, perfect = evaluate(see(made), as_trained(training, mirrored), see(held_out))
         within = [gap < Settings.margin for second, gap in gaps if second < 60 * mark]
         rows.append(
             {

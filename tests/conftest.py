@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 REAL_PICTURES = PROJECT.parent / "shared" / "data"
 # Smallest networks and fewest batches that still do everything a long run does.
 TINY = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--latent_dim", "8"]
-TINY += ["--precision", "float32", "--max_images", "20"]
+TINY += ["--precision", "float32", "--r1", "0", "--max_images", "20"]
 
 
 @pytest.fixture

@@ -57,7 +57,8 @@ def test_evaluate_from_the_command_line(train_py, workplace, held_out, no_downlo
 
 def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_download):
     few = [*TINY[:-1], 10]  # --max_images 10
-    assert train_py(*few, "--epochs", 1)[0] == 0
+    assert train_py(*few, "--epochs", 1, "--evaluate_every_minutes", 1e-9)[0] == 0
+    assert not (workplace / "runs" / "001-drawn-faces" / "evaluations.csv").exists()
     code, _, err = train_py("--TYPE", "evaluate", "--path", held_out)
     assert code == 1 and "at least 12 pictures" in err and "Received: 10" in err
     code, _, err = train_py("--TYPE", "evaluate", "--best")
@@ -72,22 +73,34 @@ def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_downl
 
 
 def test_real_pictures_pass_as_real_and_training_pictures_as_copies():
-    pictures = draw_faces(32, 3, 120)
-    training, held_out, fresh = np.split(pictures, 3)
-    ours, perfect = evaluation.evaluate(fresh, training, held_out)
+    training, held_out, fresh = np.split(draw_faces(32, 3, 120), 3)
+
+    def judge(samples, mirror=False):
+        trained = evaluation.as_trained(training, mirror)
+        return evaluation.evaluate(evaluation.see(samples), trained, evaluation.see(held_out))
+
+    ours, perfect = judge(fresh)
     for figure in ("swd", "coverage", "spread"):
         assert ours[figure] == pytest.approx(perfect[figure], rel=0.5)
     assert ours["copies"] < 0.25
     mirrored = training[:, :, ::-1]
-    assert evaluation.evaluate(mirrored, training, held_out)[0]["copies"] < 0.5
-    assert evaluation.evaluate(mirrored, training, held_out, mirror=True)[0]["copies"] == 1.0
+    assert judge(mirrored)[0]["copies"] < 0.5
+    assert judge(mirrored, mirror=True)[0]["copies"] == 1.0
+
+
+def test_inception_features_bring_fid_and_kid():
+    seen = evaluation.see(draw_faces(32, 3, 40))
+    figures = evaluation.compare(seen, seen, of_inception=True)
+    assert figures["fid"] == pytest.approx(0, abs=1e-6) and figures["kid"] < 0
+    assert "fid  " in evaluation.table(figures | {"copies": 0.0}, figures | {"copies": 0.05})
 
 
 def test_nearest_shows_the_copied_picture_below_its_copy():
     pictures = draw_faces(32, 3, 60)
     samples = pictures[:40].copy()
     samples[7] = pictures[50, :, ::-1]
-    png = evaluation.nearest_png(samples, pictures[40:], mirror=True)
+    training = evaluation.as_trained(pictures[40:], mirror=True)
+    png = evaluation.nearest_png(evaluation.see(samples), training)
     sheet = np.asarray(Image.open(io.BytesIO(png)))
     np.testing.assert_array_equal(sheet[:32, :32], samples[7])
     np.testing.assert_array_equal(sheet[32:64, :32], samples[7])

@@ -211,3 +211,20 @@ def test_r1_flattens_the_discriminator(face_batch):
         variable.assign_sub(0.1 * before / size * 16 * gradient)
     # A step of a tenth of the way, as far as the slope is straight.
     assert slope() == pytest.approx(0.9 * before, rel=0.05)
+
+
+def test_settled_statistics_are_those_of_the_averaged_generator(face_batch):
+    gan = tiny_gan()
+    steps(gan, face_batch, 30)
+    gan.settle()
+    norm = next(x for x in gan.ema_generator.layers if "batch_normalization" in x.name)
+    before = keras.Model(gan.ema_generator.input, norm.input)
+    latents = keras.random.normal((2048, 8), seed=5)
+    activations = np.asarray(before(latents))
+    scale = activations.std()
+    mean, variance = activations.mean((0, 1, 2)), activations.var((0, 1, 2))
+    np.testing.assert_allclose(norm.moving_mean, mean, atol=0.1 * scale)
+    np.testing.assert_allclose(norm.moving_variance, variance, rtol=0.3)
+    settled = norm.moving_mean.numpy()
+    gan.settle()
+    np.testing.assert_array_equal(norm.moving_mean.numpy(), settled)

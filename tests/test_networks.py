@@ -28,7 +28,7 @@ def test_batchnorm_in_the_generator_only():
 
 
 def test_default_parameter_counts():
-    assert build_generator().count_params() == 1_390_275
+    assert build_generator().count_params() == 1_390_307
     assert build_discriminator().count_params() == 1_711_809
 
 
