@@ -53,6 +53,7 @@ JOBS = {
     "portraits-default-0": Job({}, 0, (5, 20), "portraits_5k"),
     "portraits-dcgan-0": Job({"preset": "dcgan"}, 0, (5, 20), "portraits_5k"),
 }
+LEVELS = (30, 50, 100, 200, 500)  # marked on the axis of the plot
 MOST = 2500  # pictures of a folder: 2,000 of the large one to train on, 500 held out
 
 
@@ -217,8 +218,10 @@ def draw(rows):
     rows = [row for row in rows if row["job"] != "real"]
     figure = Figure(figsize=(8, 4.5), dpi=100, layout="constrained")
     axes = figure.subplots()
-    for name in [name for name in JOBS if not name.startswith("portraits")]:
+    for name in JOBS:
         of_job = [row for row in rows if row["job"] == name]
+        if not of_job or name.startswith("portraits"):
+            continue
         ours = JOBS[name].options == {}
         axes.plot(
             [float(row["minutes"]) for row in of_job],
@@ -232,6 +235,8 @@ def draw(rows):
     axes.set(xscale="log", yscale="log", xlabel="minutes of training on two cores")
     axes.set_ylabel("distance from real patches (SWD)")
     axes.set_xticks(LONG, LONG)
+    axes.set_yticks(LEVELS, LEVELS)
+    axes.minorticks_off()
     axes.legend()
     figure.savefig(PROJECT / "images" / "quality.png")
 
@@ -247,9 +252,9 @@ def draw(rows):
     figure.savefig(PROJECT / "images" / "quality_rows.png")
     sheets = [(f"{mark} minutes", f"sheet-{mark}") for mark in SHEETS]
     sheets = [sheet for sheet in sheets if (KEPT / f"{sheet[1]}.png").exists()]
-    figure = Figure(figsize=(10, 10), dpi=110, layout="constrained")
     sheets.append(("real pictures that it has not seen", "sheet-real"))
-    for axis, (title, file) in zip(figure.subplots(2, 2).flat, sheets, strict=False):
+    figure = Figure(figsize=(5 * len(sheets), 5.3), dpi=80, layout="constrained")
+    for axis, (title, file) in zip(figure.subplots(1, len(sheets)), sheets, strict=True):
         show(axis, file)
         axis.set_title(title)
     figure.savefig(PROJECT / "images" / "quality_sheets.png")

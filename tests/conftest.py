@@ -8,7 +8,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 import pytest
 
-from balanced_gan import cli
+from balanced_gan import cli, metrics
 from balanced_gan.drawn_faces import draw_faces
 
 PROJECT = Path(__file__).parents[1]
@@ -43,6 +43,12 @@ def train_py(workplace, monkeypatch, capsys):
         return code, out, err
 
     return call
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_patches():
+    """A quarter of the patches: what the tests tell apart lies far apart."""
+    metrics._PATCHES = 4096
 
 
 @pytest.fixture(scope="session")

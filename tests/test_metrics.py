@@ -61,7 +61,7 @@ def test_swd_of_a_set_with_itself_is_small_and_seeded(pictures):
     )
     assert first == again != other
     # Not 0: each side draws patches of its own.
-    assert max(first) < 40
+    assert max(first) < 80
 
 
 def test_swd_has_a_level_for_each_halving_down_to_16_and_takes_grey_pictures(pictures):
