@@ -3,7 +3,7 @@
 Numbers from the tutorial "DCGAN Tutorial" (Radford et al. 2015): latents of 100, widths of 64,
 batches of 128, Adam 2e-4 with beta_1 0.5, weights from N(0, 0.02), BatchNorm in both networks,
 D step then G step, binary cross-entropy. Here in PyTorch's fastest mode for this CPU: bfloat16
-autocast.
+autocast. Needs PyTorch, as nothing else here does: `python -m pip install torch`.
 """
 
 import time
