@@ -108,7 +108,7 @@ def evaluate(samples, training, held_out=None, of_inception=False):
         raise InputError(
             f"Evaluating needs at least {FEWEST} pictures to compare with. Received: {fewest}"
         )
-    copies, _ = metrics.copies(
+    copies = metrics.copies(
         samples.features,
         [seen.features for seen in training],
         None if held_out is None else held_out.features,

@@ -216,16 +216,15 @@ def copies(samples, training, held_out=None):
             training picture is set against all the others.
 
     Returns:
-        `(share, limit)`: the share of flagged samples, in [0, 1], lower is better, about 0.05
-        or less if nothing is copied; and the ratio (see `nearest`) below which one is.
+        The share of flagged samples, in [0, 1], lower is better; about 0.05 or less if nothing
+        is copied.
     """
 
     def ratios(points, own=False):
         return np.min([nearest(points, some, own)[1] for some in training], axis=0)
 
     reference = ratios(training[0], own=True) if held_out is None else ratios(held_out)
-    limit = float(np.quantile(reference, FLAGGED))
-    return float((ratios(samples) < limit).mean()), limit
+    return float((ratios(samples) < np.quantile(reference, FLAGGED)).mean())
 
 
 def distances(a, b):

@@ -52,7 +52,7 @@ def build_generator(
 
     Upsampling followed by a convolution leaves no checkerboard (Odena et al. 2016), as
     DCGAN's transposed convolutions do. The stage at full size costs a fifth of a batch's time;
-    without it faces kept a pattern of dots, and were 14 % further from real patches after the
+    without it faces kept a pattern of dots, and were 13 % further from real patches after the
     same batches (benchmarks/ablations.md).
 
     Args:
