@@ -7,6 +7,7 @@ from keras import ops
 from balanced_gan.augment import augment
 from balanced_gan.balance import next_streak, repeat_again, whose_turn
 from balanced_gan.losses import discriminator_loss, generator_loss, slope_penalty
+from balanced_gan.networks import plain_copy
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.settings import Settings, check_value
 
@@ -70,7 +71,7 @@ class BalancedGAN(keras.Model):
         check_value("latent_prior", latent_prior)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = _float32_copy(generator)
+        self.ema_generator = plain_copy(generator)
         self.margin = float("inf") if balance == "alternate" else margin
         self.balance = balance
         self.max_streak = max_streak
@@ -332,15 +333,3 @@ class BalancedGAN(keras.Model):
         """
         self.settle()
         return self.predict(self.random_latents(count), batch_size=64, verbose=0)
-
-
-def _float32_copy(generator):
-    """The same network with the same weights, computing in float32."""
-    copy = keras.models.clone_model(
-        generator,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": "float32"}
-        ),
-    )
-    copy.set_weights(generator.get_weights())
-    return copy

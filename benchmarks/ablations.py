@@ -25,6 +25,7 @@ from balanced_gan import augment, training
 from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.networks import (
+    UpsampledConv2D,
     _widths,
     build_discriminator,
     build_generator,
@@ -54,7 +55,7 @@ class Variant(NamedTuple):
 def transposed_generator(image_size, channels, latent_dim, width):
     """The last two layers as one transposed convolution, as it was before."""
     network = build_generator(image_size, channels, latent_dim, width)
-    half_size = network.layers[-7].output
+    half_size = network.layers[-6].output
     x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(half_size)
     return keras.Model(network.input, pictures_from(x))
 
@@ -62,20 +63,23 @@ def transposed_generator(image_size, channels, latent_dim, width):
 def bilinear_generator(image_size, channels, latent_dim, width):
     """Bilinear upsampling."""
 
-    def smooth(layer):
-        config = layer.get_config()
-        if isinstance(layer, layers.UpSampling2D):
-            config["interpolation"] = "bilinear"
-        return type(layer).from_config(config)
+    def copy(layer):
+        kind = layers.Conv2D if isinstance(layer, UpsampledConv2D) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    def call(layer, x, **kwargs):
+        if layer.name.startswith("upsampled"):
+            x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+        return layer(x, **kwargs)
 
     network = build_generator(image_size, channels, latent_dim, width)
-    return keras.models.clone_model(network, clone_function=smooth)
+    return keras.models.clone_model(network, clone_function=copy, call_function=call)
 
 
 def transposed_stage_generator(image_size, channels, latent_dim, width):
     """To the full size by a transposed convolution with the channels of the last stage."""
     network = build_generator(image_size, channels, latent_dim, width)
-    half_size = network.layers[-7].output
+    half_size = network.layers[-6].output
     x = layers.Conv2DTranspose(width // 2, 4, strides=2, padding="same", use_bias=False)(half_size)
     x = layers.Conv2D(channels, 3, padding="same")(normalise(x))
     return keras.Model(network.input, pictures_from(x))

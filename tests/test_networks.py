@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from balanced_gan import build_discriminator, build_generator
-from balanced_gan.networks import stages
+from balanced_gan.networks import UpsampledConv2D, plain_copy, stages
 from balanced_gan.settings import Settings
 
 
@@ -52,3 +52,23 @@ def test_sizes_that_do_not_halve_are_refused(size):
 def test_every_size_on_offer_can_be_built():
     choices = Settings.__dataclass_fields__["image_size"].metadata["choices"]
     assert all(base * 2**count == size for size in choices for base, count in [stages(size)])
+
+
+@pytest.mark.parametrize("side", [4, 5, 8, 12])  # two ways of computing
+def test_upsampled_convolution_is_upsampling_and_convolution(side):
+    x = keras.random.normal((2, side, side, 5), seed=0)
+    layer = UpsampledConv2D(7, 3, padding="same", use_bias=False)
+    convolution = keras.layers.Conv2D(7, 3, padding="same", use_bias=False)
+    expected = keras.Sequential([keras.layers.UpSampling2D(2), convolution])
+    found = layer(x)
+    expected.build(x.shape)
+    expected.set_weights(layer.get_weights())
+    np.testing.assert_allclose(found, expected(x), atol=1e-5)
+
+
+def test_a_plain_copy_makes_the_same_pictures_without_layers_of_ours():
+    generator = build_generator(32, width=4, latent_dim=8)
+    copy = plain_copy(generator)
+    assert all(type(layer).__module__.startswith("keras.") for layer in copy.layers)
+    latents = keras.random.normal((3, 8), seed=0)
+    np.testing.assert_allclose(copy(latents), generator(latents), atol=1e-5)
