@@ -238,7 +238,8 @@ class Evaluations(keras.callbacks.Callback):
         super().__init__()
         self.run = run
         self.clock = clock
-        self.real = see(np.random.default_rng(0).permutation(real)[:_COMPARED])
+        some = np.random.default_rng(0).permutation(len(real))[:_COMPARED]
+        self.real = see(real[some])
         self.every_seconds = 60 * every_minutes
 
     def on_train_begin(self, logs=None):

@@ -202,6 +202,8 @@ def _continued(run, given):
 def _train(settings, run, dry_run):
     with _quiet_import():
         from balanced_gan import training
+    if dry_run:
+        settings = dataclasses.replace(settings, cache=False)  # which would be written
     samples, skipped = training.read_samples(settings)
     if settings.of_points:
         click.echo(f"Points:   {len(samples)} on the curve y = sin(x)")

@@ -226,9 +226,11 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
     extract = features or shape_and_colour
     random = np.random.default_rng(seed)
     samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
-    trained = as_trained(random.permutation(training)[:_MOST], settings.mirror, extract)
+    trained = as_trained(
+        training[random.permutation(len(training))[:_MOST]], settings.mirror, extract
+    )
     if held_out is not None:
-        held_out = see(random.permutation(held_out)[:_MOST], extract)
+        held_out = see(held_out[random.permutation(len(held_out))[:_MOST]], extract)
     ours, perfect = evaluate(samples, trained, held_out, bool(features))
     report = {
         "evaluated": now(),

@@ -4,9 +4,12 @@ The only place that knows crops, OpenCV's blue-green-red order and the step betw
 and [-1, 1]; file formats are `decoding.py`'s. Everywhere else a picture is RGB (or grey).
 """
 
+import io
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from balanced_gan.cache import key_of, stored_or_made
 from balanced_gan.decoding import decode, is_cut_short
 from balanced_gan.errors import InputError
 
@@ -22,12 +26,19 @@ _READ_AHEAD = 1024  # files under way at once: enough for every thread, little m
 
 
 def load_folder(
-    path, image_size, channels, crop, pattern=None, max_images=None, source_size=(None, None)
+    path,
+    image_size,
+    channels,
+    crop,
+    pattern=None,
+    max_images=None,
+    source_size=(None, None),
+    cache=None,
 ):
-    """Reads every picture below a folder into one array, skipping what cannot be used.
+    """Reads every picture below a folder, skipping what cannot be used.
 
     Files are taken in the order of their sorted paths, so the same folder gives the same
-    array on every system. Decoding runs in threads: OpenCV releases Python's lock.
+    pictures on every system.
 
     Args:
         path: the folder; walked recursively, links to folders are not followed.
@@ -39,10 +50,12 @@ def load_folder(
         max_images: stop after so many good pictures; None for all.
         source_size: `(width, height)` of the middle to keep before the crop, in pixels of
             the file; None for all.
+        cache: folder to keep decoded pictures in and to find them again, a `pathlib.Path`;
+            None to hold them in memory. If it cannot be written they are held in memory too.
 
     Returns:
-        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and a list of
-        `(path relative to the folder, reason)`.
+        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), an array or
+        `StoredPictures`; and a list of `(path relative to the folder, reason)`.
 
     Raises:
         InputError: if there is no such folder, or no usable picture in it.
@@ -51,39 +64,61 @@ def load_folder(
     if not root.is_dir():
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
     names = find_pictures(root, pattern)
-    limit = min(len(names), max_images or len(names))
-    pictures = np.empty((limit, image_size, image_size, channels), np.uint8)
-    skipped = []
-    good = 0
-    waiting = iter(names)
+    shape = image_size, image_size, channels
+    read = partial(
+        read_picture,
+        image_size=image_size,
+        channels=channels,
+        crop=crop,
+        source_size=source_size,
+    )
+
+    def read_all(write):
+        skipped, count = _read_all(root, names, max_images or len(names), read, write)
+        if count == 0:
+            raise InputError(_nothing_found(root, names, pattern))
+        return skipped
+
+    if cache:
+        how = {"max_images": max_images, **read.keywords}
+        with suppress(OSError):
+            return stored_or_made(cache, key_of(root, names, **how), shape, read_all)
+    memory = io.BytesIO()
+    skipped = read_all(memory.write)
+    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), skipped
+
+
+def _read_all(root, names, limit, read, write):
+    """Writes the bytes of up to `limit` good pictures -> `(skipped, how many)`.
+
+    Decoding runs in threads: OpenCV releases Python's lock.
+    """
+    skipped, good, waiting = [], 0, iter(names)
+    limit = min(limit, len(names))
     with (
         ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=limit, desc="reading pictures", unit="", leave=False, delay=1) as progress,
     ):
-        while good < limit:
-            chunk = list(islice(waiting, min(_READ_AHEAD, limit - good)))
-            if not chunk:
-                break
-            read = pool.map(
-                lambda n: read_picture(root / n, image_size, channels, crop, source_size), chunk
-            )
-            for name, result in zip(chunk, read, strict=True):
+        while chunk := list(islice(waiting, min(_READ_AHEAD, limit - good))):
+            for name, result in zip(chunk, pool.map(lambda n: read(root / n), chunk), strict=True):
                 if isinstance(result, str):
                     skipped.append((name, result))
                 else:
-                    pictures[good] = result
+                    write(result.tobytes())
                     good += 1
                 progress.update()
-    if good == 0:
-        found = f"{len(names)} found, none readable" if names else "none found"
-        wanted = f" whose path ends in {pattern!r}" if pattern else ""
-        others = len(find_pictures(root)) - len(names)
-        hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
-        raise InputError(
-            f"No picture to train on: looked below {str(root.resolve())!r} for "
-            f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
-        )
-    return pictures[:good], skipped
+    return skipped, good
+
+
+def _nothing_found(root, names, pattern):
+    found = f"{len(names)} found, none readable" if names else "none found"
+    wanted = f" whose path ends in {pattern!r}" if pattern else ""
+    others = len(find_pictures(root)) - len(names)
+    hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
+    return (
+        f"No picture to train on: looked below {str(root.resolve())!r} for "
+        f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
+    )
 
 
 def find_pictures(root, pattern=None):
@@ -193,8 +228,8 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
     resumed run sees exactly the batches that the uninterrupted one would have seen.
 
     Args:
-        samples: uint8 pictures (N, S, S, C), or float32 points (N, 2) which stay as they are;
-            N at least `batch_size`.
+        samples: uint8 pictures (N, S, S, C), an array or `StoredPictures`, or float32 points
+            (N, 2) which stay as they are; N at least `batch_size`.
         batch_size: samples a batch.
         seed: of order and mirroring.
         mirror: whether half the pictures are flipped left to right.
@@ -206,7 +241,6 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
     import tensorflow as tf  # here, so that reading pictures does not wait for it
 
     per_epoch = len(samples) // batch_size
-    store = tf.constant(samples)
     of_pictures = samples.ndim == 4
 
     def order_of(epoch):
@@ -216,7 +250,10 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 
     def batch_of(number, indices):
-        batch = tf.gather(store, indices)
+        # Not a constant of the graph, which would be a copy of all samples in memory.
+        kind = tf.uint8 if of_pictures else tf.float32
+        batch = tf.numpy_function(lambda chosen: samples[chosen], [indices], kind)
+        batch.set_shape((batch_size, *samples.shape[1:]))
         if of_pictures:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1
         if of_pictures and mirror:

@@ -184,6 +184,12 @@ class Settings:
     )
     channels: int = _setting(3, "Pictures", "3 for colour, 1 for grey.", choices=(3, 1))
     mirror: bool = _setting(True, "Pictures", "Flip half of the pictures left to right.")
+    cache: bool = _setting(
+        True,
+        "Pictures",
+        "Keep decoded pictures in runs/cache for the next start.",
+        may_change=True,
+    )
 
     # Networks
     networks: str = _setting(

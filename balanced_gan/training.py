@@ -16,7 +16,7 @@ from balanced_gan.gan import BalancedGAN
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.pictures import batches, load_folder
 from balanced_gan.preset_networks import NETWORKS
-from balanced_gan.run import write_whole
+from balanced_gan.run import RUNS, write_whole
 from balanced_gan.sampling import sheet_png
 
 _TIMED_STEPS, _TIMED_SECONDS = 5, 10  # at most, for the estimate of a dry run
@@ -29,8 +29,8 @@ def read_samples(settings):
         settings: a `Settings`.
 
     Returns:
-        `(samples, skipped)`: uint8 (N, S, S, C), or float32 (N, 2) for points; and what
-        could not be used, as from `load_folder`.
+        `(samples, skipped)`: uint8 (N, S, S, C), an array or `StoredPictures`, or float32
+        (N, 2) for points; and what could not be used, as from `load_folder`.
 
     Raises:
         InputError: if there is no folder or no usable picture in it.
@@ -48,6 +48,7 @@ def read_samples(settings):
         settings.pattern,
         settings.max_images,
         (settings.source_width, settings.source_height),
+        RUNS / "cache" if settings.cache else None,
     )
 
 
