@@ -6,6 +6,11 @@ As a library:
 """
 
 import importlib
+import os
+
+MOST_MEGAPIXELS = 120  # of a picture file: more than nearly any camera has; 360 MB when decoded
+# OpenCV reads this when it is loaded: the second line of defence behind decoding.is_too_large.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_MEGAPIXELS * 10**6))
 
 _HOMES = {
     "BalancedGAN": "gan",

@@ -7,12 +7,14 @@ counting when a run is resumed.
 
 import sys
 import time
+from collections import deque
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from balanced_gan import animation, metadata
+from balanced_gan import animation, metadata, metrics
+from balanced_gan.errors import InputError
 from balanced_gan.evaluation import compare, draw_samples, see
 from balanced_gan.plots import losses_png
 from balanced_gan.run import write_whole
@@ -24,18 +26,71 @@ _MOST_TIME = 0.03  # share of the time that evaluations may take
 GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
 
 
+_ASLEEP = 600  # seconds without a look at the clock that no batch takes: the machine slept
+_RECENT = 300  # batches that warnings are about
+_NEAR_ZERO = 0.1  # nats; healthy losses stay around 0.69
+_HARDLY = 0.1  # share of the turns; the limit of turns in a row leaves 0.06 at least
+_ALIKE = 0.3  # of the spread of real pictures
+
+
 class Clock:
     """Seconds spent training, over all sessions of a run.
+
+    Not of the calendar, which may be set anew. What passes while the machine sleeps does not
+    count: on some systems the clock goes on meanwhile, and a budget of minutes would be gone.
 
     Args:
         before: seconds spent in earlier sessions.
     """
 
     def __init__(self, before=0.0):
-        self._start = time.monotonic() - before
+        self._seconds = before
+        self._last = time.monotonic()
 
     def seconds(self):
-        return time.monotonic() - self._start
+        now = time.monotonic()
+        if now - self._last < _ASLEEP:
+            self._seconds += now - self._last
+        self._last = now
+        return self._seconds
+
+
+class Writer(keras.callbacks.Callback):
+    """A callback whose files are not worth ending a night's training for.
+
+    Args:
+        run: the `Run`.
+    """
+
+    what = None  # that is written, in words
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+        self.failing = False
+
+    def attempt(self, write):
+        """Calls `write`; where the disk refuses, says so once and lets training go on.
+
+        Raises:
+            InputError: if the run's folder has gone.
+        """
+        try:
+            write()
+            self.failing = False
+        except OSError as error:
+            if not self.run.path.is_dir():
+                raise InputError(
+                    f"The run folder {str(self.run.path)!r} has gone, so training stopped."
+                ) from None
+            if not self.failing:
+                say(f"{self.what} could not be written ({error.strerror}); training goes on")
+            self.failing = True
+
+
+def say(sentence):
+    """Prints a note above the progress line."""
+    tqdm.write(f"Note: {sentence}.", file=sys.stderr)
 
 
 class Stop(keras.callbacks.Callback):
@@ -117,7 +172,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.close()
 
 
-class History(keras.callbacks.Callback):
+class History(Writer):
     """Appends a row to history.csv for each batch.
 
     Args:
@@ -126,9 +181,10 @@ class History(keras.callbacks.Callback):
         per_epoch: batches an epoch.
     """
 
+    what = "history.csv"
+
     def __init__(self, run, clock, per_epoch):
-        super().__init__()
-        self.run = run
+        super().__init__(run)
         self.clock = clock
         self.per_epoch = per_epoch
 
@@ -137,21 +193,20 @@ class History(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.batches)
-        self.writer.writerow(
-            [
-                step,
-                -(-step // self.per_epoch),
-                f"{self.clock.seconds():.2f}",
-                *(f"{float(logs[key]):.5f}" for key in ("loss_G", "loss_D", "gap")),
-                turn_name(logs),
-            ]
-        )
+        row = [
+            step,
+            -(-step // self.per_epoch),
+            f"{self.clock.seconds():.2f}",
+            *(f"{float(logs[key]):.5f}" for key in ("loss_G", "loss_D", "gap")),
+            turn_name(logs),
+        ]
+        self.attempt(lambda: self.writer.writerow(row))
 
     def on_train_end(self, logs=None):
-        self.file.close()
+        self.attempt(self.file.close)
 
 
-class Grids(keras.callbacks.Callback):
+class Grids(Writer):
     """Draws what the same latents give, at the start, every so often and at the end.
 
     Args:
@@ -160,9 +215,10 @@ class Grids(keras.callbacks.Callback):
         every_steps: batches between two grids, or several such numbers.
     """
 
+    what = "a grid"
+
     def __init__(self, run, side, every_steps):
-        super().__init__()
-        self.run = run
+        super().__init__(run)
         self.side = side
         self.every_steps = every_steps
 
@@ -187,10 +243,11 @@ class Grids(keras.callbacks.Callback):
             self.model(self.latents[first : first + _AT_ONCE])
             for first in range(0, len(self.latents), _AT_ONCE)
         ]
-        write_whole(path, sheet_png(np.concatenate(parts), self.side))
+        png = sheet_png(np.concatenate(parts), self.side)
+        self.attempt(lambda: write_whole(path, png))
 
 
-class Checkpoints(keras.callbacks.Callback):
+class Checkpoints(Writer):
     """Saves the state every so many minutes, and at the end.
 
     Args:
@@ -199,9 +256,10 @@ class Checkpoints(keras.callbacks.Callback):
         every_minutes: minutes between two checkpoints.
     """
 
+    what = "a checkpoint"
+
     def __init__(self, run, clock, every_minutes):
-        super().__init__()
-        self.run = run
+        super().__init__(run)
         self.clock = clock
         self.every_seconds = 60 * every_minutes
 
@@ -210,17 +268,75 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.clock.seconds() - self.last >= self.every_seconds:
-            self._save()
+            self.attempt(self._save)
+            self.last = self.clock.seconds()
 
     def on_train_end(self, logs=None):
-        self._save()
+        self.attempt(self._save)
+        if self.failing:
+            raise InputError(
+                f"The end of training could not be saved below {str(self.run.path)!r}; "
+                "the checkpoint before it is whole. Make room there and give the same command "
+                "again."
+            )
 
     def _save(self):
         self.run.save_checkpoint(self.model, self.clock.seconds())
-        self.last = self.clock.seconds()
 
 
-class Evaluations(keras.callbacks.Callback):
+class Health(keras.callbacks.Callback):
+    """Notices training that goes wrong.
+
+    Args:
+        run: the `Run`, whose events.csv has what was said.
+        clock: a `Clock`.
+    """
+
+    def __init__(self, run, clock):
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.recent = deque(maxlen=_RECENT)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises:
+        FloatingPointError: if a loss is no number.
+        """
+        row = [float(logs[key]) for key in ("loss_G", "loss_D", "turn_G", "turn_D")]
+        if not np.isfinite(row).all():
+            raise FloatingPointError(f"a loss was no number at batch {int(self.model.batches)}")
+        self.recent.append(row)
+        if len(self.recent) < _RECENT or batch % 50:
+            return
+        loss_g, loss_d, turns_g, turns_d = np.mean(self.recent, axis=0)
+        if max(loss_g, loss_d) < _NEAR_ZERO:
+            self.warn(
+                "near zero",
+                "both losses are near zero, so that neither network learns from the other any "
+                "more; a new run with a higher --r1 or lower learning rates may help",
+            )
+        share = turns_g / (turns_g + turns_d)
+        if share < _HARDLY:
+            self.warn(
+                "no turns",
+                "the generator hardly gets a turn, since the discriminator lags; a higher "
+                "--discriminator_learning_rate or a larger --margin may help",
+            )
+        if share > 1 - _HARDLY:
+            self.warn(
+                "no turns",
+                "the discriminator hardly gets a turn, since the generator lags; a lower "
+                "--discriminator_learning_rate, a higher --r1 or a larger --margin may help",
+            )
+
+    def warn(self, event, sentence):
+        """Says and records something, unless the run's events have it."""
+        if event not in [row["event"] for row in self.run.events()]:
+            say(sentence)
+            self.run.add_event(int(self.model.batches), self.clock.seconds(), event, sentence)
+
+
+class Evaluations(Writer):
     """Measures the pictures every so many minutes, and keeps the networks of the best time.
 
     The best is where the sliced Wasserstein distance to the training pictures is smallest: it
@@ -232,14 +348,18 @@ class Evaluations(keras.callbacks.Callback):
         real: uint8 (N, S, S, C), the training pictures.
         every_minutes: minutes between two evaluations; longer where one takes more than 3 %
             of them.
+        health: the `Health` that warns.
     """
 
-    def __init__(self, run, clock, real, every_minutes):
-        super().__init__()
-        self.run = run
+    what = "an evaluation"
+
+    def __init__(self, run, clock, real, every_minutes, health):
+        super().__init__(run)
         self.clock = clock
+        self.health = health
         some = np.random.default_rng(0).permutation(len(real))[:_COMPARED]
         self.real = see(real[some])
+        self.real_spread = metrics.spread(self.real.features)
         self.every_seconds = 60 * every_minutes
 
     def on_train_begin(self, logs=None):
@@ -265,12 +385,19 @@ class Evaluations(keras.callbacks.Callback):
         del figures["swd_levels"]
         best = min((row["swd"] for row in self.rows), default=np.inf)
         self.rows.append({"step": int(self.model.batches), "minutes": minutes, **figures})
-        self.run.save_evaluations(self.rows)
+        self.attempt(lambda: self.run.save_evaluations(self.rows))
         if figures["swd"] < best:
-            self.run.best.save_networks(self.model)
+            self.attempt(lambda: self.run.best.save_networks(self.model))
+        if figures["spread"] < _ALIKE * self.real_spread:
+            self.health.warn(
+                "alike",
+                "the pictures have grown alike, with less than a third of the real ones' "
+                "variety; --best goes back to the best moment, and a new run with lower learning "
+                "rates, a higher --r1 or more pictures may fare better",
+            )
 
 
-class Record(keras.callbacks.Callback):
+class Record(Writer):
     """Writes metadata.json when training starts and when it ends.
 
     Args:
@@ -279,9 +406,10 @@ class Record(keras.callbacks.Callback):
         batch_size: samples a batch.
     """
 
+    what = "metadata.json"
+
     def __init__(self, run, clock, batch_size):
-        super().__init__()
-        self.run = run
+        super().__init__(run)
         self.clock = clock
         self.batch_size = batch_size
 
@@ -297,7 +425,7 @@ class Record(keras.callbacks.Callback):
         }
         self.session = {"began": metadata.now(), "machine": metadata.machine()}
         self.metadata["sessions"].append(self.session)
-        self.run.save_metadata(self.metadata)
+        self.attempt(lambda: self.run.save_metadata(self.metadata))
 
     def on_train_end(self, logs=None):
         seconds = self.clock.seconds() - self.before
@@ -308,10 +436,10 @@ class Record(keras.callbacks.Callback):
             "batches": batches,
             "images_per_second": round(batches * self.batch_size / seconds, 1),
         }
-        self.run.save_metadata(self.metadata)
+        self.attempt(lambda: self.run.save_metadata(self.metadata))
 
 
-class Keepsakes(keras.callbacks.Callback):
+class Keepsakes(Writer):
     """Draws what one looks at after training: the plot of losses, the animation of grids.
 
     Args:
@@ -319,13 +447,17 @@ class Keepsakes(keras.callbacks.Callback):
         margin: *e*, in nats.
     """
 
+    what = "the plot or the animation"
+
     def __init__(self, run, margin):
-        super().__init__()
-        self.run = run
+        super().__init__(run)
         self.margin = margin
 
     def on_train_end(self, logs=None):
-        plot = losses_png(self.run.history_file, self.margin)
+        self.attempt(self._draw)
+
+    def _draw(self):
+        plot = losses_png(self.run.history(), self.margin)
         if plot:
             write_whole(self.run.path / "losses.png", plot)
         frames = [*self.run.grid_files(), self.run.final_sheet]

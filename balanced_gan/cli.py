@@ -1,24 +1,17 @@
-"""The command line: options -> Settings -> one function per --TYPE.
-
-TensorFlow and OpenCV are imported inside the functions, or `--help` would take five
-seconds.
-"""
+"""The command line: options -> Settings -> one of `actions`."""
 
 import dataclasses
-import os
 import secrets
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from balanced_gan import actions
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
-from balanced_gan.run import create_run, find_run, matching_run, write_whole
+from balanced_gan.run import find_run, matching_run
 from balanced_gan.settings import Settings, preset_values, without_alternatives
-
-_NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 
 
 @click.command(
@@ -152,10 +145,14 @@ def command(
         seed = values["seed"] if "seed" in given else secrets.randbelow(1_000_000)
         if top and top > img_num:
             raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
-        _generate(find_run(run_name), best, range(seed, seed + img_num), top, truncation, out)
+        actions.generate(
+            find_run(run_name), best, range(seed, seed + img_num), top, truncation, out
+        )
         return
     if type_ == "evaluate":
-        _evaluate(find_run(run_name), best, values["path"], values["seed"], inception_weights)
+        actions.evaluate(
+            find_run(run_name), best, values["path"], values["seed"], inception_weights
+        )
         return
     if new and (resume or run_name):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
@@ -176,7 +173,7 @@ def command(
         run = matching_run(settings)
         if run:
             settings = dataclasses.replace(settings, precision=run.settings().precision)
-    _train(settings, run, dry_run)
+    actions.train(settings, run, dry_run)
 
 
 def _continued(run, given):
@@ -199,173 +196,12 @@ def _continued(run, given):
     return dataclasses.replace(stored, **changes)
 
 
-def _train(settings, run, dry_run):
-    with _quiet_import():
-        from balanced_gan import training
-    if dry_run:
-        settings = dataclasses.replace(settings, cache=False)  # which would be written
-    samples, skipped = training.read_samples(settings)
-    if settings.of_points:
-        click.echo(f"Points:   {len(samples)} on the curve y = sin(x)")
-    else:
-        where = settings.path or "drawn faces, since no --path was given"
-        click.echo(f"Pictures: {len(samples)} ({where})")
-    batch_size = training.fitting_batch_size(settings, len(samples))
-    if batch_size < settings.batch_size:
-        click.echo(
-            f"          fewer than --batch_size {settings.batch_size}, so each batch holds all "
-            f"{batch_size} of them"
-        )
-    if skipped:
-        named = [f"{repr(name)[1:-1]} ({reason})" for name, reason in skipped[:_NAMED_SKIPS]]
-        more = f" and {len(skipped) - _NAMED_SKIPS} more" if len(skipped) > _NAMED_SKIPS else ""
-        click.echo(f"Skipped:  {len(skipped)}: {', '.join(named)}{more}")
-    if settings.precision == "auto":
-        precision, ratio = training.faster_precision()
-        settings = dataclasses.replace(settings, precision=precision)
-        click.echo(
-            f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"
-        )
-    if dry_run:
-        _show_job(settings, samples, training)
-        return
-    if run is None:
-        run = create_run(settings)
-        click.echo(f"Run:      {run.path}, new")
-    else:
-        run.save_settings(settings)
-        click.echo(f"Run:      {run.path}, continued")
-    if skipped:
-        lines = "".join(f"{repr(name)[1:-1]}\t{reason}\n" for name, reason in skipped)
-        write_whole(run.path / "skipped.txt", lines.encode())
-    click.echo(f"Watch:    {run.path / 'grids'}; Ctrl-C saves and stops")
-    outcome = training.train(settings, run, samples)
-    for name in outcome.damaged:
-        click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
-    again = f"{_program()} --resume"
-    done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
-    if settings.steps:
-        done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
-    done = f"{done} in {outcome.minutes:.1f} minutes"
-    if not outcome.finished:
-        click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
-    else:
-        if settings.minutes:
-            more = f"--minutes {2 * settings.minutes:g}"
-        elif settings.steps:
-            more = f"--steps {2 * outcome.steps}"
-        else:
-            more = f"--epochs {2 * outcome.epochs}"
-        click.echo(f"Trained:  {done}. To go on: {again} {more}")
-    click.echo(f"Look at:  {run.final_sheet}, losses.png and animation.gif beside it")
-    img_num = 1000 if settings.of_points else 20
-    click.echo(f"Next:     {_program()} --TYPE generate --img_num {img_num}")
-
-
-def _show_job(settings, samples, training):
-    """Prints the settings and the size of the job."""
-    for name, value in dataclasses.asdict(settings).items():
-        click.echo(f"  {name} = {value}")
-    seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, samples)
-    batch_size = training.fitting_batch_size(settings, len(samples))
-    per_epoch = len(samples) // batch_size
-    click.echo(
-        f"Networks: generator {generator_size:,}, discriminator {discriminator_size:,} parameters"
-    )
-    click.echo(f"Epoch:    {per_epoch} batches of {batch_size}, {seconds * per_epoch:.1f} s")
-    last_step = training.last_step_of(settings, per_epoch)
-    limits = [(last_step * seconds / 60, last_step)] if last_step else []
-    if settings.minutes:
-        limits.append((settings.minutes, settings.minutes * 60 / seconds))
-    minutes, steps = min(limits)
-    click.echo(f"Job:      about {steps:.0f} batches in {minutes:.1f} minutes; nothing was written")
-
-
-def _generate(run, best, seeds, top, truncation, out):
-    with _quiet_import():
-        from balanced_gan import curve, sampling
-    settings = run.settings()
-    sampler = sampling.load_sampler(run, best, truncation)
-    kept = sampler.most_real(seeds, top) if top else seeds
-    folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
-    sheet, shown = sampling.generate_files(sampler, folder, kept)
-    chosen = f" (the most real of {len(seeds)})" if top else ""
-    origin = f"in {folder}{chosen}, from {run.name} with --seed {seeds[0]}"
-    if settings.of_points:
-        distance, bins = curve.distance_and_coverage(shown)
-        click.echo(f"Points:   {len(kept)} {origin}")
-        click.echo(
-            f"Curve:    mean distance {distance:.3f}; {bins} of 10 parts of its range reached"
-        )
-    else:
-        click.echo(f"Pictures: {len(kept)} {origin}")
-        if len(kept) > len(shown):
-            click.echo(f"          the sheet shows the first {len(shown)}")
-    click.echo(f"Look at:  {sheet}")
-
-
-def _evaluate(run, best, path, seed, inception_weights):
-    with _quiet_import():
-        from balanced_gan import evaluation, training
-    settings = run.settings()
-    if settings.of_points:
-        raise InputError(
-            f"Run {run.name} makes points, not pictures; --TYPE generate measures those."
-        )
-    trained, _ = training.read_samples(settings)
-    held_out = None
-    if path is not None:
-        others = dataclasses.replace(settings, path=path, max_images=None)
-        held_out, skipped = training.read_samples(others)
-        for name, reason in skipped:
-            click.echo(f"Skipped:  {repr(name)[1:-1]} ({reason})")
-    against = f"{len(trained)} training pictures, which flatters: --path PICTURES NOT TRAINED ON"
-    if path is not None:
-        against = f"{len(held_out)} held-out pictures"
-    click.echo(f"Run:      {run.path}{', at its best' if best else ''}")
-    click.echo(f"Compared: {evaluation.SAMPLES} samples with {against}")
-    features = evaluation.inception_or_none(inception_weights, click.echo)
-    report = evaluation.evaluate_run(run, best, trained, held_out, features, seed)
-    click.echo()
-    click.echo(report)
-    click.echo()
-    click.echo(f"Look at:  {run.path / 'nearest.png'}: samples, and the training picture nearest")
-    click.echo(f"Numbers:  {run.path / 'metrics.json'}")
-
-
-@contextmanager
-def _quiet_import():
-    """Imports TensorFlow without its messages about processors and missing GPUs.
-
-    They are written before its own log level counts, straight to file descriptor 2.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
-    sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import tensorflow as tf
-
-        tf.zeros(1)  # the first operation prints them once more
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
-
-def _program():
-    """How the user calls us."""
-    return "python train.py" if sys.argv[0].endswith("train.py") else "balanced-gan"
-
-
 def main():
     """Runs the command line; every expected error becomes one sentence."""
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         stream.reconfigure(errors="backslashreplace")
     try:
-        command.main(prog_name=_program(), standalone_mode=False)
+        command.main(prog_name=actions.program(), standalone_mode=False)
     except click.UsageError as error:
         error.show()
         sys.exit(2)

@@ -1,10 +1,17 @@
 """Bytes of a picture file -> an upright picture without alpha: what is odd about formats."""
 
+import io
+import warnings
+
 import cv2
 import numpy as np
+from PIL import Image
+
+from balanced_gan import MOST_MEGAPIXELS
 
 # Bad files are named by us, once, and not by OpenCV in between.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+warnings.filterwarnings("ignore", module="PIL")
 
 
 def decode(data, image_size, reduce=True):
@@ -83,6 +90,26 @@ def _on_white(picture, premultiplied):
     colour = picture[:, :, :3].astype(np.float32) * (255 / most)
     colour = colour if premultiplied else colour * alpha
     return np.uint8(np.rint(colour + 255 * (1 - alpha)))
+
+
+def is_too_large(data):
+    """Whether the header promises more than `MOST_MEGAPIXELS`.
+
+    A file of a few kilobytes can unpack to gigabytes, so this is asked before decoding.
+
+    Args:
+        data: bytes of the file.
+    """
+    if data.startswith(b"\xff\xd8"):
+        width, height, _ = _scan_jpeg(data)
+    else:
+        try:
+            width, height = Image.open(io.BytesIO(data)).size
+        except Image.DecompressionBombError:
+            return True
+        except Exception:  # not for Pillow; what OpenCV says about it counts
+            return False
+    return width * height > MOST_MEGAPIXELS * 1e6
 
 
 def is_cut_short(data):

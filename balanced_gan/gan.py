@@ -87,6 +87,10 @@ class BalancedGAN(keras.Model):
         self.discriminator_turns = self._counter("discriminator_turns")
         self.streak = self._counter("streak")
         self.batches = self._counter("batches")
+        # Of both optimizers; below 1 after training went astray (see `training.train`).
+        self.learning_rate_factor = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="learning_rate_factor"
+        )
         self.built = True
 
     def _counter(self, name):
@@ -106,10 +110,10 @@ class BalancedGAN(keras.Model):
         # XLA, which Keras may choose on its own, is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.generator_optimizer = generator_optimizer or build_optimizer(
-            Settings.generator_learning_rate
+            Settings.generator_learning_rate, factor=self.learning_rate_factor
         )
         self.discriminator_optimizer = discriminator_optimizer or build_optimizer(
-            Settings.discriminator_learning_rate
+            Settings.discriminator_learning_rate, factor=self.learning_rate_factor
         )
         # Their slots must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)

@@ -1,8 +1,25 @@
-"""The optimizers of the two networks."""
+"""The optimizers of the two networks, and how their learning rates fall."""
 
 import keras
+from keras import ops
 
 from balanced_gan.settings import Settings
+
+
+class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of turn n: `factor * rate / (1 + decay * n)`.
+
+    Args:
+        rate: of the first turn.
+        decay: how fast it falls.
+        factor: a variable, so that a run that went astray can go on with less.
+    """
+
+    def __init__(self, rate, decay, factor):
+        self.rate, self.decay, self.factor = rate, decay, factor
+
+    def __call__(self, step):
+        return self.factor * self.rate / (1 + self.decay * ops.cast(step, "float32"))
 
 
 def build_optimizer(
@@ -12,6 +29,7 @@ def build_optimizer(
     beta_2=Settings.beta_2,
     learning_rate_decay=Settings.learning_rate_decay,
     clip_value=Settings.clip_value,
+    factor=1.0,
 ):
     """One network's optimizer; each network needs its own.
 
@@ -23,11 +41,12 @@ def build_optimizer(
         beta_2: Adam's share of past squared gradients.
         learning_rate_decay: d; the learning rate of turn n is divided by 1 + d n.
         clip_value: each gradient is cut to [-clip_value, clip_value]; 0 for never.
+        factor: number or variable that all its learning rates are multiplied by.
 
     Returns:
         A `keras.optimizers.Optimizer`.
     """
-    schedule = keras.optimizers.schedules.InverseTimeDecay(learning_rate, 1, learning_rate_decay)
+    schedule = FallingRate(learning_rate, learning_rate_decay, factor)
     clipvalue = clip_value or None
     if optimizer == "rmsprop":
         return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)

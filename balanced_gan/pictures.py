@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from balanced_gan import MOST_MEGAPIXELS
 from balanced_gan.cache import key_of, stored_or_made
-from balanced_gan.decoding import decode, is_cut_short
+from balanced_gan.decoding import decode, is_cut_short, is_too_large
 from balanced_gan.errors import InputError
+from balanced_gan.quiet import quiet_libraries
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory
@@ -96,8 +98,9 @@ def _read_all(root, names, limit, read, write):
     skipped, good, waiting = [], 0, iter(names)
     limit = min(limit, len(names))
     with (
+        quiet_libraries() as terminal,
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=limit, desc="reading pictures", unit="", leave=False, delay=1) as progress,
+        tqdm(total=limit, desc="reading pictures", leave=False, delay=1, file=terminal) as progress,
     ):
         while chunk := list(islice(waiting, min(_READ_AHEAD, limit - good))):
             for name, result in zip(chunk, pool.map(lambda n: read(root / n), chunk), strict=True):
@@ -170,6 +173,8 @@ def read_picture(path, image_size, channels, crop, source_size=(None, None)):
         return "an empty file"
     if is_cut_short(data):
         return "cut short"
+    if is_too_large(data):
+        return f"larger than {MOST_MEGAPIXELS} megapixels"
     # Pixels of the file are counted at its full scale.
     picture = decode(data, image_size, reduce=source_size == (None, None))
     if picture is None:

@@ -1,6 +1,5 @@
 """Figures: losses over a run, and generated points against real ones."""
 
-import csv
 import io
 
 import numpy as np
@@ -10,18 +9,16 @@ from balanced_gan.curve import COUNT, points_on_curve
 _LINE_POINTS = 100  # means that a line is drawn through, however long the run
 
 
-def losses_png(history_file, margin):
+def losses_png(rows, margin):
     """Losses, gap and turns of a run.
 
     Args:
-        history_file: path of its history.csv.
+        rows: of its history.csv, from `Run.history`.
         margin: *e*, in nats: drawn as a band.
 
     Returns:
         Bytes of a PNG file, or None if there is no row to draw.
     """
-    with open(history_file, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     if not rows:
         return None
     turns = np.array([turns_of(row["turn"]) for row in rows])

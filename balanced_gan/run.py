@@ -5,6 +5,8 @@ runs/001-faces/
     metadata.json       when, how long, on what machine, with which versions and sizes
     skipped.txt         pictures that could not be used, and why
     history.csv         one row a batch
+    events.csv          what was noticed on the way: warnings, steps back
+    lock                held by the process that trains
     grids/              real pictures, the untrained grid, the same latents over time
     checkpoints/        everything needed to go on; the last few
     generator.keras     the EMA generator, as new as the newest checkpoint
@@ -23,11 +25,12 @@ import io
 import json
 import os
 import re
-import zipfile
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from balanced_gan.errors import InputError
 from balanced_gan.settings import Settings
@@ -35,6 +38,11 @@ from balanced_gan.settings import Settings
 RUNS = Path("runs")  # below the folder the program is started in
 KEPT_CHECKPOINTS = 3  # of about 42 MB each with the default networks at 64x64
 HISTORY_COLUMNS = ("step", "epoch", "seconds", "loss_G", "loss_D", "gap", "turn")
+EVENT_COLUMNS = ("step", "seconds", "event", "text")
+_NUMBER = r"(-?\d{1,12}(?:\.\d{1,6})?)"
+_HISTORY_ROW = re.compile(
+    rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},(\d{{0,3}}[GD](?:\+\d{{0,3}}[GD])?)"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,10 @@ class Run:
     @property
     def history_file(self):
         return self.path / "history.csv"
+
+    @property
+    def events_file(self):
+        return self.path / "events.csv"
 
     @property
     def final_sheet(self):
@@ -128,9 +140,14 @@ class Run:
         Args:
             gan: a compiled `BalancedGAN`.
             seconds: spent training so far.
+
+        Raises:
+            FloatingPointError: if a variable is not finite; nothing is saved then.
         """
         gan.settle()
         arrays = {f"v{i:04d}": v.value.numpy() for i, v in enumerate(_all_variables(gan))}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise FloatingPointError(f"a weight was no number at batch {int(gan.batches)}")
         buffer = io.BytesIO()
         np.savez(buffer, seconds=seconds, **arrays)
         step = int(gan.batches)
@@ -156,10 +173,11 @@ class Run:
             file: `generator_file` or `discriminator_file`.
         """
         temporary = file.with_suffix(".tmp.keras")  # Keras insists on the suffix
-        network.save(temporary)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, file)
+        try:
+            network.save(temporary)
+            write_whole(file, temporary.read_bytes())
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def load_checkpoint(self, gan):
         """Restores the newest whole checkpoint into a compiled model.
@@ -175,22 +193,70 @@ class Run:
         Raises:
             InputError: if there are checkpoints and none can be read.
         """
-        damaged = []
-        checkpoints = self._checkpoints()
-        for file in checkpoints:
+        unusable = {}
+        for file in self._checkpoints():
             try:
                 seconds, arrays = _read_checkpoint(file, _all_variables(gan))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                damaged.append(file.name)
+            except Exception as error:  # a damaged archive raises a dozen kinds
+                unusable[file.name] = error
                 continue
             for variable, array in zip(_all_variables(gan), arrays, strict=True):
                 variable.assign(array)
-            return seconds, damaged
-        if checkpoints:
+            return seconds, list(unusable)
+        if unusable:
+            others = all(isinstance(error, InputError) for error in unusable.values())
+            why = "fits; another version of this program made them" if others else "can be read"
             raise InputError(
-                f"No checkpoint of {str(self.path)!r} can be read: {', '.join(damaged)}."
+                f"No checkpoint of {str(self.path)!r} {why}: {', '.join(unusable)}. "
+                "Start a new run with --new."
             )
         return 0.0, []
+
+    @contextmanager
+    def alone(self):
+        """Keeps other processes from training the run; the system lets go of the lock even
+        when its owner is killed.
+
+        Raises:
+            InputError: if another process trains it.
+        """
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"Run {self.name} is being trained by another process. Stop that one first, or "
+                "start a run beside it with --new."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def events(self):
+        """Rows of events.csv, a list of dicts; empty if there are none that can be read."""
+        try:
+            with self.events_file.open(encoding="utf-8", newline="") as file:
+                return [row for row in csv.DictReader(file) if row.keys() == set(EVENT_COLUMNS)]
+        except (OSError, ValueError, csv.Error):
+            return []
+
+    def add_event(self, step, seconds, event, text):
+        """Adds a row to events.csv.
+
+        Args:
+            step: batches trained.
+            seconds: spent training.
+            event: what kind it is, a word or two.
+            text: what was said to the user.
+        """
+        text_file = io.StringIO()
+        writer = csv.DictWriter(text_file, EVENT_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        row = zip(EVENT_COLUMNS, (step, round(seconds, 2), event, text), strict=True)
+        writer.writerows([*self.events(), dict(row)])
+        with suppress(OSError):  # the user has been told
+            write_whole(self.events_file, text_file.getvalue().encode())
 
     def _checkpoints(self):
         """Newest first."""
@@ -229,18 +295,23 @@ class Run:
         Returns:
             `(file, writer)`: the open file and a `csv.writer` on it.
         """
-        rows = []
-        if self.history_file.exists():
-            text = self.history_file.read_text(encoding="utf-8", errors="replace")
-            for line in text.split("\n")[1:-1]:  # what follows the last "\n" is torn or empty
-                step = line.split(",")[0]
-                if step.isdigit() and int(step) <= steps:
-                    rows.append(line)
-        text = "\n".join([",".join(HISTORY_COLUMNS), *rows]) + "\n"
+        rows = [row.values() for row in self.history() if int(row["step"]) <= steps]
+        text = "\n".join(map(",".join, [HISTORY_COLUMNS, *rows])) + "\n"
         write_whole(self.history_file, text.encode())
         # Line by line, so that a killed process loses none of its rows.
         file = self.history_file.open("a", buffering=1, encoding="utf-8", newline="")
         return file, csv.writer(file, lineterminator="\n")
+
+    def history(self):
+        """Rows of history.csv that are whole, as dicts of strings; after a crash or on a full
+        disk, some may not be."""
+        try:
+            text = self.history_file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
+        # What follows the last "\n" is torn or empty.
+        lines = [_HISTORY_ROW.fullmatch(line) for line in text.split("\n")[1:-1]]
+        return [dict(zip(HISTORY_COLUMNS, line.groups(), strict=True)) for line in lines if line]
 
 
 def _all_variables(gan):
@@ -253,15 +324,21 @@ def _all_variables(gan):
 
 
 def _read_checkpoint(file, variables):
-    """`(seconds, arrays)` of a file, or an exception if it does not fit; assigns nothing."""
+    """`(seconds, arrays)` of a file; assigns nothing.
+
+    Raises:
+        InputError: if it was made by other networks.
+        Exception: of any kind, if it is damaged.
+    """
     with np.load(file, allow_pickle=False) as stored:  # its zip format checks sums on reading
-        arrays = [stored[f"v{i:04d}"] for i in range(len(variables))]
+        names = [name for name in stored.files if name != "seconds"]
+        if names != [f"v{i:04d}" for i in range(len(names))]:
+            raise ValueError("not the names that were written")
+        arrays = [stored[name] for name in names]
         seconds = float(stored["seconds"])
-    if len(variables) != len(stored.files) - 1 or any(
-        array.shape != tuple(variable.shape)
-        for array, variable in zip(arrays, variables, strict=True)
-    ):
-        raise ValueError("made by other networks")
+    shapes = [tuple(variable.shape) for variable in variables]
+    if [array.shape for array in arrays] != shapes:
+        raise InputError("made by other networks")
     return seconds, arrays
 
 
@@ -354,8 +431,13 @@ def write_whole(path, data):
         data: bytes.
     """
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)  # half a file on a full disk
+        error.filename = error.filename or str(path)
+        raise

@@ -368,7 +368,7 @@ class Settings:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"not JSON ({error})") from None
         known = {setting.name for setting in dataclasses.fields(cls)}
         if not isinstance(values, dict) or not values.keys() <= known:

@@ -1,5 +1,6 @@
 """From settings to a trained run folder."""
 
+import os
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_gan import callbacks, curve, drawn_faces
+from balanced_gan.errors import InputError
 from balanced_gan.evaluation import FEWEST
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.optimizers import build_optimizer
@@ -19,6 +21,7 @@ from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.run import RUNS, write_whole
 from balanced_gan.sampling import sheet_png
 
+_LEAST_FACTOR = 1 / 8  # of the learning rates: three steps back
 _TIMED_STEPS, _TIMED_SECONDS = 5, 10  # at most, for the estimate of a dry run
 
 
@@ -91,6 +94,7 @@ def build_gan(settings):
                 settings.beta_2,
                 settings.learning_rate_decay,
                 settings.clip_value,
+                gan.learning_rate_factor,
             )
             for learning_rate in (
                 settings.generator_learning_rate,
@@ -162,6 +166,9 @@ class Outcome(NamedTuple):
 def train(settings, run, samples, more_callbacks=lambda clock: ()):
     """Trains a run from where it stands until its budget is spent or Ctrl-C.
 
+    Where a loss or a weight is no longer a number, training goes back to the newest checkpoint
+    and on with half the learning rates, at most three times in a run.
+
     Args:
         settings: a `Settings` whose `precision` is decided, not "auto".
         run: the `Run`; its newest checkpoint, if any, is where training goes on.
@@ -172,10 +179,42 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
         An `Outcome`.
 
     Raises:
-        InputError: if the run has checkpoints and none can be read.
+        InputError: if the run has checkpoints and none can be read, if its folder disappears,
+            or if a fourth step back would be needed.
     """
     gan = build_gan(settings)
     seconds, damaged = run.load_checkpoint(gan)
+    while True:
+        try:
+            return _train(gan, seconds, damaged, settings, run, samples, more_callbacks)
+        except FloatingPointError as trouble:
+            gan, seconds = _step_back(gan, trouble, settings, run)
+
+
+def _step_back(gan, trouble, settings, run):
+    """`(gan, seconds)` of the newest checkpoint, to go on with half the learning rates."""
+    factor = float(gan.learning_rate_factor) / 2
+    if factor < _LEAST_FACTOR:
+        raise InputError(
+            f"Training went astray: {trouble}, although the learning rates are already "
+            f"{2 * factor:g} of what was asked for. The last good checkpoint is kept; a new run "
+            "with lower --generator_learning_rate and --discriminator_learning_rate may fare "
+            "better."
+        ) from None
+    gan = build_gan(settings)
+    seconds, _ = run.load_checkpoint(gan)
+    gan.learning_rate_factor.assign(factor)
+    sentence = (
+        f"{trouble}; training went back to batch {int(gan.batches)} and goes on with "
+        f"{factor:g} of the learning rates"
+    )
+    callbacks.say(sentence)
+    run.add_event(int(gan.batches), seconds, "stepped back", sentence)
+    return gan, seconds
+
+
+def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
+    """`train` up to its end, or to a `FloatingPointError`."""
     clock = callbacks.Clock(seconds)
     batch_size = fitting_batch_size(settings, len(samples))
     per_epoch = len(samples) // batch_size
@@ -191,29 +230,38 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
         settings.grid_every_steps,
         settings.grid_every_epochs and settings.grid_every_epochs * per_epoch,
     ]
+    progress = callbacks.Progress(stop, per_epoch, batch_size)
+    health = callbacks.Health(run, clock)
+    every_minutes = settings.evaluate_every_minutes
     evaluations = []
-    if settings.evaluate_every_minutes and samples.ndim == 4 and len(samples) >= FEWEST:
-        evaluations = [callbacks.Evaluations(run, clock, samples, settings.evaluate_every_minutes)]
+    if every_minutes and samples.ndim == 4 and len(samples) >= FEWEST:
+        evaluations = [callbacks.Evaluations(run, clock, samples, every_minutes, health)]
     with _finish_batch_on_interrupt(stop):
-        # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
-        # of one, and a budget of minutes ends anywhere.
-        gan.fit(
-            batches(samples, batch_size, settings.seed, settings.mirror, first_batch=step),
-            steps_per_epoch=last_step - step if last_step else sys.maxsize,
-            shuffle=False,  # `batches` did
-            verbose=0,
-            callbacks=[
-                stop,
-                callbacks.Progress(stop, per_epoch, batch_size),
-                callbacks.History(run, clock, per_epoch),
-                callbacks.Grids(run, settings.grid_side, [n for n in every_steps if n]),
-                callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
-                *evaluations,
-                callbacks.Record(run, clock, batch_size),
-                callbacks.Keepsakes(run, settings.margin),
-                *more_callbacks(clock),
-            ],
-        )
+        try:
+            # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
+            # of one, and a budget of minutes ends anywhere.
+            gan.fit(
+                batches(samples, batch_size, settings.seed, settings.mirror, first_batch=step),
+                steps_per_epoch=last_step - step if last_step else sys.maxsize,
+                shuffle=False,  # `batches` did
+                verbose=0,
+                callbacks=[
+                    stop,
+                    health,
+                    progress,
+                    callbacks.History(run, clock, per_epoch),
+                    callbacks.Grids(run, settings.grid_side, [n for n in every_steps if n]),
+                    callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
+                    *evaluations,
+                    callbacks.Record(run, clock, batch_size),
+                    callbacks.Keepsakes(run, settings.margin),
+                    *more_callbacks(clock),
+                ],
+            )
+        except Exception as trouble:
+            progress.on_train_end()  # Keras does so only where all went well
+            if not (stop.asked and isinstance(trouble, FloatingPointError)):
+                raise
     epochs = int(gan.batches) // per_epoch
     finished = stop.share_done() >= 1
     return Outcome(finished, epochs, int(gan.batches), clock.seconds() / 60, damaged)
@@ -239,11 +287,16 @@ def _real_grid(samples, settings):
 def _finish_batch_on_interrupt(stop):
     """Makes the first Ctrl-C (or SIGTERM) finish the batch, and a second one stop at once."""
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGBREAK"):  # what Windows sends when a window is closed
-        numbers.append(signal.SIGBREAK)
+    # What Windows and the others send when a window is closed.
+    closed = [getattr(signal, name) for name in ("SIGBREAK", "SIGHUP") if hasattr(signal, name)]
+    numbers += closed
 
     def ask(number, frame):
         stop.asked = True
+        if number in closed:  # to write to a terminal that is gone would be an error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
         for each, handler in before.items():
             signal.signal(each, handler)
         print("\nFinishing this batch and saving...", file=sys.stderr)

@@ -24,6 +24,14 @@ def test_learning_rate_falls_with_the_turns():
     assert rates(build_optimizer(0.1, learning_rate_decay=0.0), 3) == [pytest.approx(0.1)] * 3
 
 
+def test_a_variable_factor_counts_from_the_next_turn_on():
+    factor = keras.Variable(1.0)
+    optimizer = build_optimizer(0.1, learning_rate_decay=0.0, factor=factor)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+    factor.assign(0.25)
+    assert float(optimizer.learning_rate) == pytest.approx(0.025)
+
+
 @pytest.mark.parametrize(
     "name, kind", [("adam", keras.optimizers.Adam), ("rmsprop", keras.optimizers.RMSprop)]
 )

@@ -2,6 +2,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -95,6 +96,13 @@ def bad_files(folder):
     Image.fromarray(detailed).save(buffer, "JPEG", exif=exif)
     (folder / "thumbnail.jpg").write_bytes(buffer.getvalue()[:2000])
     expected["thumbnail.jpg"] = "cut short"
+    # libpng writes about this one straight to the terminal.
+    buffer = io.BytesIO()
+    Image.fromarray(detailed).save(buffer, "PNG")
+    damaged = bytearray(buffer.getvalue())
+    damaged[200:260] = bytes(60)
+    (folder / "damaged.png").write_bytes(damaged)
+    expected["damaged.png"] = "not a picture that OpenCV can read"
     (folder / "empty.jpg").touch()
     expected["empty.jpg"] = "an empty file"
     (folder / "text.png").write_text("not a picture at all, but long enough to look like one")
@@ -104,9 +112,11 @@ def bad_files(folder):
     (folder / "folder.jpg").mkdir()
     expected["folder.jpg"] = "a folder, not a file"
     # 60,000 x 60,000 pixels in a header of a few bytes.
-    header = struct.pack(">4sIIBBBBB", b"IHDR", 60000, 60000, 8, 2, 0, 0, 0)[:17]
-    (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + b"IEND\xaeB`\x82")
-    expected["huge.png"] = "not a picture that OpenCV can read"
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    header += struct.pack(">I", zlib.crc32(header))
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\r" + header
+    (folder / "huge.png").write_bytes(png + b"\0\0\0\0IEND\xaeB`\x82")
+    expected["huge.png"] = "larger than 120 megapixels"
     if sys.platform != "win32":
         (folder / "nowhere.jpg").symlink_to(folder / "missing.jpg")
         expected["nowhere.jpg"] = "a link to nothing"

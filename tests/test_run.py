@@ -119,7 +119,7 @@ def test_checkpoint_of_other_networks_is_refused(workplace):
     )
     wider.compile()
     before = [v.value.numpy() for v in wider.variables]
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="another version of this program made them"):
         run.load_checkpoint(wider)
     assert all(np.array_equal(a, b) for a, b in zip(before, wider.variables, strict=True))
 
@@ -148,3 +148,40 @@ def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatc
     with pytest.raises(OSError, match="disk full"):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_history_without_what_is_not_whole(workplace):
+    run = create_run(Settings())
+    file, writer = run.open_history(0)
+    writer.writerow([1, 1, "1.00", 0.7, 0.7, -0.01, "2G+D"])
+    file.write(
+        "2,1,1.00,0.7,0.7,nan,G\n3,1,1.003,1,1.00,0.7,0.7,0.0,G\n\0\n4,1,2.00,0.6,0.6,0.0,D\n5,"
+    )
+    file.close()
+    assert [row["step"] for row in run.history()] == ["1", "4"]
+    assert run.history()[0]["turn"] == "2G+D"
+    run.history_file.unlink()
+    assert run.history() == []
+
+
+def test_weights_that_are_no_numbers_are_not_saved(workplace):
+    run, gan = create_run(Settings()), tiny_gan()
+    run.save_checkpoint(gan, 0)
+    gan.discriminator.trainable_variables[0].assign(
+        np.nan * gan.discriminator.trainable_variables[0]
+    )
+    gan.batches.assign(7)
+    with pytest.raises(FloatingPointError, match="no number at batch 7"):
+        run.save_checkpoint(gan, 1)
+    assert len(list((run.path / "checkpoints").iterdir())) == 1
+
+
+def test_events_are_kept_in_order_and_survive_damage(workplace):
+    run = create_run(Settings())
+    assert run.events() == []
+    run.add_event(3, 1.5, "near zero", "both, and\nmore")
+    run.add_event(9, 2.5, "alike", 'of "one" kind')
+    assert [row["text"] for row in run.events()] == ["both, and\nmore", 'of "one" kind']
+    run.events_file.write_bytes(b"\xff\0")
+    assert run.events() == []

@@ -2,11 +2,14 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from conftest import PROJECT, TINY
@@ -193,7 +196,7 @@ def start(workplace, *args):
 
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
 def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, how):
-    command = ["--epochs", "25", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "5"]
+    command = ["--epochs", "12", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "6"]
     process = start(workplace, *command)
     if how == "kill":
         process.kill()
@@ -209,7 +212,104 @@ def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_
 
     code, out, _ = train_py(*TINY, *command)  # the same command goes on
     assert code == 0 and "001-drawn-faces, continued" in out
-    assert [int(row["step"]) for row in history(run)] == list(range(1, 51))
+    assert [int(row["step"]) for row in history(run)] == list(range(1, 25))
 
     code, out, _ = train_py(*TINY, *command, "--new")
     assert_same_run(run, Run(workplace / "runs" / "002-drawn-faces"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_that_end_a_process_finish_the_batch(name):
+    number = getattr(signal, name)
+    before, terminal = signal.getsignal(number), [os.dup(1), os.dup(2)]
+    stop = SimpleNamespace(asked=False)
+    try:
+        with training._finish_batch_on_interrupt(stop):
+            os.kill(os.getpid(), number)
+            assert stop.asked
+    finally:
+        for descriptor, saved in zip((1, 2), terminal, strict=True):
+            os.dup2(saved, descriptor)  # which SIGHUP takes away
+            os.close(saved)
+    assert signal.getsignal(number) == before
+
+
+def test_two_processes_on_one_run(workplace, train_py):
+    assert train_py(*TINY, "--epochs", 1)[0] == 0
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_THE_LOCK], cwd=workplace, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    code, _, err = train_py(*TINY, "--epochs", 2)
+    assert code == 1 and "001-drawn-faces is being trained by another process" in err
+    holder.kill()
+    holder.wait()
+    assert train_py(*TINY, "--epochs", 2)[0] == 0  # the lock did not survive its owner
+
+
+HOLD_THE_LOCK = """
+import sys, time
+from pathlib import Path
+from balanced_gan.run import Run
+with Run(Path("runs/001-drawn-faces")).alone():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+class Sickness(keras.callbacks.Callback):
+    """Makes a weight infinite after some batches, so many times."""
+
+    def __init__(self, steps, times):
+        super().__init__()
+        self.steps, self.left = steps, times
+
+    def __call__(self, clock):
+        return [self]
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.batches) == self.steps and self.left:
+            self.left -= 1
+            weight = self.model.generator.trainable_variables[0]
+            weight.assign(weight * np.inf)
+
+
+def train_sick(times, **changes):
+    settings = Settings(**{**TINY_SETTINGS, "epochs": 6, **changes})
+    run = create_run(settings)
+    samples, _ = training.read_samples(settings)
+    return run, lambda: training.train(settings, run, samples, Sickness(5, times))
+
+
+@pytest.mark.parametrize("checkpoint_every_minutes, back_to", [(0.0, 5), (60.0, 0)])
+def test_sick_weights_are_undone(workplace, capsys, checkpoint_every_minutes, back_to):
+    run, go = train_sick(1, checkpoint_every_minutes=checkpoint_every_minutes)
+    outcome = go()
+    assert outcome.finished and outcome.steps == 12
+    assert [int(row["step"]) for row in history(run)] == list(range(1, 13))
+    assert all(np.isfinite(array).all() for array in state(run).values())
+    (event,) = run.events()
+    assert event["event"] == "stepped back"
+    assert f"went back to batch {back_to} and goes on with 0.5 of the learning" in event["text"]
+    assert event["text"] in capsys.readouterr().err
+
+
+def test_a_run_that_stays_sick_ends_in_a_sentence_and_keeps_its_checkpoint(workplace):
+    run, go = train_sick(9, checkpoint_every_minutes=60.0)
+    with pytest.raises(InputError, match=r"learning rates are already 0\.125 of"):
+        go()
+    assert [row["event"] for row in run.events()] == 3 * ["stepped back"]
+
+
+def test_a_run_folder_that_disappears_ends_training_in_a_sentence(workplace):
+    class Remover(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                shutil.rmtree(run.path)
+
+    settings = Settings(**{**TINY_SETTINGS, "epochs": 6})
+    run = create_run(settings)
+    samples, _ = training.read_samples(settings)
+    with pytest.raises(InputError, match="has gone, so training stopped"):
+        training.train(settings, run, samples, lambda clock: [Remover()])

@@ -1,0 +1,92 @@
+"""What callbacks do when something goes wrong; what they write is tested with training."""
+
+import errno
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from balanced_gan import InputError, Settings, callbacks
+from balanced_gan.run import create_run
+
+
+@pytest.fixture
+def run(workplace):
+    return create_run(Settings())
+
+
+def test_the_clock_does_not_count_sleep(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    clock = callbacks.Clock(before=5.0)
+    for passed in (2, 3, 8 * 3600, 1):  # a night in between
+        now[0] += passed
+        clock.seconds()
+    assert clock.seconds() == 11.0
+
+
+def full_disk():
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_that_cannot_be_written_is_said_once_and_training_goes_on(run, capsys):
+    grids = callbacks.Grids(run, 2, [])
+    for write in (full_disk, full_disk, lambda: None, full_disk):
+        grids.attempt(write)
+    note = "Note: a grid could not be written (No space left on device); training goes on."
+    assert capsys.readouterr().err.splitlines() == [note, note]
+
+
+def test_without_the_run_folder_training_ends(run):
+    for folder in ("grids", "checkpoints"):
+        (run.path / folder).rmdir()
+    (run.path / "settings.json").unlink()
+    run.path.rmdir()
+    with pytest.raises(InputError, match="has gone"):
+        callbacks.Grids(run, 2, []).attempt(full_disk)
+
+
+def test_the_last_checkpoint_must_be_written(run, monkeypatch):
+    checkpoints = callbacks.Checkpoints(run, callbacks.Clock(), 1.0)
+    monkeypatch.setattr(checkpoints, "_save", full_disk)
+    with pytest.raises(InputError, match="the checkpoint before it is whole"):
+        checkpoints.on_train_end()
+
+
+def watch(run, loss_g, loss_d, turns_g, batches=600):
+    """Shows `Health` the same batch again and again -> events."""
+    health = callbacks.Health(run, callbacks.Clock())
+    health.set_model(SimpleNamespace(batches=batches))
+    random = np.random.default_rng(0)
+    for batch in range(batches):
+        turn = random.random() < turns_g
+        logs = {"loss_G": loss_g, "loss_D": loss_d, "turn_G": int(turn), "turn_D": int(not turn)}
+        health.on_train_batch_end(batch, logs)
+    return [row["event"] for row in run.events()]
+
+
+def test_healthy_training_is_not_warned_of(run, capsys):
+    assert watch(run, 0.75, 0.66, 0.55) == []
+    assert watch(run, 0.01, 2.0, 0.2) == []
+    assert watch(run, 0.01, 0.01, 0.5, batches=200) == []  # too early to say
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "losses_and_share, event, words",
+    [
+        ((0.05, 0.01, 0.5), "near zero", "both losses are near zero"),
+        ((2.0, 0.3, 0.97), "no turns", "the discriminator hardly gets a turn"),
+        ((0.3, 2.0, 0.03), "no turns", "the generator hardly gets a turn"),
+    ],
+)
+def test_sick_training_is_warned_of_once(run, capsys, losses_and_share, event, words):
+    assert watch(run, *losses_and_share) == [event]
+    assert watch(run, *losses_and_share) == [event]  # the next session
+    assert capsys.readouterr().err.count(words) == 1
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_a_loss_that_is_no_number_stops_at_once(run, loss):
+    with pytest.raises(FloatingPointError, match="a loss was no number at batch 1"):
+        watch(run, 0.7, loss, 0.5, batches=1)
