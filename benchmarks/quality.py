@@ -38,7 +38,7 @@ class Job(NamedTuple):
     pictures: str = "congress_400"
 
 
-SHORT, MIDDLE = (1, 2, 5, 10, 20), (1, 2, 5, 10, 20, 25)
+SHORT, MIDDLE = (1, 2, 3, 4, 5, 10, 20), (1, 2, 5, 10, 20, 25)
 LONG = (1, 2, 5, 10, 20, 40, 60)
 SHEETS = (5, 20, 60)  # minutes of the default at which 64 pictures are shown
 JOBS = {
