@@ -41,6 +41,7 @@ def _widths(count, width):
     return [width * min(2**level, 4) for level in range(count)]
 
 
+@keras.saving.register_keras_serializable("balanced_gan")
 class UpsampledConv2D(layers.Conv2D):
     """Nearest-neighbour upsampling by two and a 3x3 convolution, in one step.
 

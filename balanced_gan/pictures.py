@@ -66,6 +66,8 @@ def load_folder(
     if not root.is_dir():
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
     names = find_pictures(root, pattern)
+    if not names:
+        raise InputError(_nothing_found(root, names, pattern))
     shape = image_size, image_size, channels
     read = partial(
         read_picture,

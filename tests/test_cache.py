@@ -79,7 +79,11 @@ def test_an_interrupted_store_leaves_nothing(folder, store, monkeypatch):
 
 
 def test_a_folder_without_pictures_leaves_nothing(tmp_path, store):
-    with pytest.raises(InputError, match="No picture"):
+    with pytest.raises(InputError, match="none found"):
+        load(tmp_path, store)
+    assert not store.exists()
+    (tmp_path / "bad.jpg").touch()
+    with pytest.raises(InputError, match="none readable"):
         load(tmp_path, store)
     assert list(store.iterdir()) == []
 

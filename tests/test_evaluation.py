@@ -1,16 +1,24 @@
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import TINY
 from PIL import Image
 
-from balanced_gan import callbacks, evaluation
+from balanced_gan import (
+    BalancedGAN,
+    Settings,
+    build_discriminator,
+    build_generator,
+    callbacks,
+    evaluation,
+)
 from balanced_gan.drawn_faces import draw_faces
 from balanced_gan.errors import InputError
 from balanced_gan.pictures import encode_png
-from balanced_gan.run import Run
+from balanced_gan.run import Run, create_run
 
 
 @pytest.fixture
@@ -127,11 +135,26 @@ def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypat
     assert train_py("--TYPE", "generate", "--best", "--img_num", 1)[0] == 0
 
 
+def test_pictures_that_grow_alike_are_warned_of(workplace, faces, monkeypatch):
+    said = []
+    health = SimpleNamespace(warn=lambda event, sentence: said.append(event))
+    watch = callbacks.Evaluations(create_run(Settings()), callbacks.Clock(), faces, 1, health)
+    gan = BalancedGAN(build_generator(32, width=4), build_discriminator(32, width=4))
+    gan.compile()
+    watch.set_model(gan)
+    watch.on_train_begin()
+    # The same picture 400 times, then the real ones themselves.
+    for samples, expected in ((np.repeat(faces[:1], 400, axis=0), ["alike"]), (faces, ["alike"])):
+        monkeypatch.setattr(callbacks, "draw_samples", lambda *args, s=samples: s)
+        watch._measure()
+        assert said == expected
+
+
 def test_evaluations_take_no_more_than_their_share_of_the_time(workplace, faces, monkeypatch):
     clock = callbacks.Clock()
     now = [0.0]
     monkeypatch.setattr(clock, "seconds", lambda: now[0])
-    watch = callbacks.Evaluations(Run(workplace), clock, faces, every_minutes=1)
+    watch = callbacks.Evaluations(Run(workplace), clock, faces, 1, health=None)
     monkeypatch.setattr(watch, "_measure", lambda: now.__setitem__(0, now[0] + 6.0))
     watch.rows, watch.due = [], 60.0
     now[0] = 59.0

@@ -144,7 +144,7 @@ def test_history_forgets_what_the_checkpoint_does_not_know(workplace):
 def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
     file = tmp_path / "a"
     write_whole(file, b"old")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "disk full")))
     with pytest.raises(OSError, match="disk full"):
         write_whole(file, b"new")
     assert file.read_bytes() == b"old"
