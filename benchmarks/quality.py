@@ -23,7 +23,7 @@ from report import publish, table
 
 PROJECT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("quality.csv")
-KEPT = Path(__file__).with_name("quality")  # a row of samples of every mark, as PNG
+KEPT = Path(__file__).with_name("quality")  # a row of samples of every mark
 SHOWN = 10  # pictures in a row
 COLUMNS = ["job", "seed", "minutes", "images", "swd", "swd_fine", "swd_middle", "swd_coarse"]
 COLUMNS += ["precision", "recall", "density", "coverage", "spread", "copies", "faces", "within_e"]
@@ -86,7 +86,7 @@ def train(name, data, folder):
     import keras
 
     from balanced_gan import training as ours
-    from balanced_gan.run import create_run, matching_run
+    from balanced_gan.runs import create_run, matching_run
     from balanced_gan.settings import Settings, preset_values
 
     class Marks(keras.callbacks.Callback):
@@ -144,7 +144,7 @@ def measure(name, data, folder):
     from faces import share_with_face
 
     from balanced_gan.evaluation import as_trained, evaluate, see
-    from balanced_gan.pictures import encode_png, sheet
+    from balanced_gan.pictures import sheet
     from balanced_gan.settings import Settings
 
     job = JOBS[name]
@@ -176,16 +176,24 @@ def measure(name, data, folder):
                 "within_e": np.mean(within) if within else "",
             }
         )
-        (KEPT / f"{name}-{mark:g}.png").write_bytes(encode_png(sheet(made[:SHOWN], SHOWN)))
+        keep(f"{name}-{mark:g}", sheet(made[:SHOWN], SHOWN))
         if name == "default-0" and mark in SHEETS:
-            (KEPT / f"sheet-{mark:g}.png").write_bytes(encode_png(sheet(made[:64], 8)))
+            keep(f"sheet-{mark:g}", sheet(made[:64], 8))
         print(rows[-1], flush=True)
     if job.pictures == "congress_400":
-        (KEPT / "sheet-real.png").write_bytes(encode_png(sheet(held_out[:64], 8)))
+        keep("sheet-real", sheet(held_out[:64], 8))
         levels = dict(zip(COLUMNS[5:8], perfect.pop("swd_levels"), strict=True))
         real = {"job": "real", **levels, **perfect, "spread": 1.0}
         rows.append(real | {"faces": share_with_face(held_out)})
     return rows
+
+
+def keep(name, picture):
+    """Writes an RGB picture, small enough to be committed."""
+    import cv2
+
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
+    cv2.imwrite(str(KEPT / f"{name}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)
 
 
 def stored_rows():
@@ -241,7 +249,7 @@ def draw(rows):
     figure.savefig(PROJECT / "images" / "quality.png")
 
     def show(axis, file):
-        axis.imshow(cv2.imread(str(KEPT / f"{file}.png"))[:, :, ::-1])
+        axis.imshow(cv2.imread(str(KEPT / f"{file}.jpg"))[:, :, ::-1])
         axis.set(xticks=[], yticks=[])
 
     figure = Figure(figsize=(8, 0.8 * len(rows)), dpi=80, layout="constrained")
@@ -249,15 +257,15 @@ def draw(rows):
         show(axis, f"{row['job']}-{row['minutes']}")
         label = f"{row['job']}\n{row['minutes']} min"
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.savefig(PROJECT / "images" / "quality_rows.png")
+    figure.savefig(PROJECT / "images" / "quality_rows.jpg", pil_kwargs={"quality": 85})
     sheets = [(f"{mark} minutes", f"sheet-{mark}") for mark in SHEETS]
-    sheets = [sheet for sheet in sheets if (KEPT / f"{sheet[1]}.png").exists()]
+    sheets = [sheet for sheet in sheets if (KEPT / f"{sheet[1]}.jpg").exists()]
     sheets.append(("real pictures that it has not seen", "sheet-real"))
     figure = Figure(figsize=(5 * len(sheets), 5.3), dpi=80, layout="constrained")
     for axis, (title, file) in zip(figure.subplots(1, len(sheets)), sheets, strict=True):
         show(axis, file)
         axis.set_title(title)
-    figure.savefig(PROJECT / "images" / "quality_sheets.png")
+    figure.savefig(PROJECT / "images" / "quality_sheets.jpg", pil_kwargs={"quality": 85})
 
 
 def times_faster(rows):
@@ -299,7 +307,7 @@ def page(rows):
         "When the default (seed 0) is as good as another is at its last mark, by swd:",
         table(["job", "minutes", "its swd", "default's minutes", "times sooner"],
               times_faster(rows)),
-        "![A row of samples of every mark](../images/quality_rows.png)",
+        "![A row of samples of every mark](../images/quality_rows.jpg)",
     )  # fmt: skip
 
 
