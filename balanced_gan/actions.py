@@ -8,14 +8,17 @@ import dataclasses
 import os
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from balanced_gan.errors import InputError
+from balanced_gan.files import printable, write_whole
 from balanced_gan.quiet import quiet_libraries
-from balanced_gan.run import create_run, write_whole
+from balanced_gan.runs import all_runs, create_run
 
+_SHOWN_FACES = 400  # on the sheet of a dry run
 _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 
 
@@ -32,6 +35,10 @@ def train(settings, run, dry_run):
         run: the `Run` to go on with; None for a new one.
         dry_run: whether only to show the job; nothing is written then.
     """
+    if settings.tensorboard:
+        _need("--tensorboard", "tensorboard")
+    if settings.preview:
+        _need("--preview", "rich_pixels", "rich-pixels")
     with _quiet_import():
         from balanced_gan import training
     if dry_run:
@@ -49,7 +56,7 @@ def train(settings, run, dry_run):
             f"{batch_size} of them"
         )
     if skipped:
-        named = [f"{repr(name)[1:-1]} ({reason})" for name, reason in skipped[:_NAMED_SKIPS]]
+        named = [f"{printable(name)} ({reason})" for name, reason in skipped[:_NAMED_SKIPS]]
         more = f" and {len(skipped) - _NAMED_SKIPS} more" if len(skipped) > _NAMED_SKIPS else ""
         click.echo(f"Skipped:  {len(skipped)}: {', '.join(named)}{more}")
     if settings.precision == "auto":
@@ -68,9 +75,9 @@ def train(settings, run, dry_run):
         run.save_settings(settings)
         click.echo(f"Run:      {run.path}, {'new' if new else 'continued'}")
         if skipped:
-            lines = "".join(f"{repr(name)[1:-1]}\t{reason}\n" for name, reason in skipped)
+            lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in skipped)
             write_whole(run.path / "skipped.txt", lines.encode())
-        click.echo(f"Watch:    {run.path / 'grids'}; Ctrl-C saves and stops")
+        click.echo(f"Watch:    {run.report_file}, after a minute; Ctrl-C saves and stops")
         outcome = training.train(settings, run, samples)
     for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
@@ -89,13 +96,22 @@ def train(settings, run, dry_run):
         else:
             more = f"--epochs {2 * outcome.epochs}"
         click.echo(f"Trained:  {done}. To go on: {again} {more}")
-    click.echo(f"Look at:  {run.final_sheet}, losses.png and animation.gif beside it")
+    click.echo(f"Look at:  {run.report_file}, with everything; {run.final_sheet} alone")
     img_num = 1000 if settings.of_points else 20
     click.echo(f"Next:     {program()} --TYPE generate --img_num {img_num}")
 
 
+def _need(option, package, to_install=None):
+    """Raises an `InputError` that says what to install, unless an option's package is there."""
+    if find_spec(package) is None:
+        raise InputError(
+            f"{option} needs a package that is not installed: "
+            f"python -m pip install {to_install or package}"
+        )
+
+
 def _show_job(settings, samples, training):
-    """Prints the settings and the size of the job."""
+    """Prints the settings and the size of the job; of faces that were cut out, a sheet too."""
     for name, value in dataclasses.asdict(settings).items():
         click.echo(f"  {name} = {value}")
     seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, samples)
@@ -111,9 +127,16 @@ def _show_job(settings, samples, training):
         limits.append((settings.minutes, settings.minutes * 60 / seconds))
     minutes, steps = min(limits)
     click.echo(f"Job:      about {steps:.0f} batches in {minutes:.1f} minutes; nothing was written")
+    if settings.crop == "face":
+        from balanced_gan.sampling import IMAGES, sheet_png
+
+        IMAGES.mkdir(exist_ok=True)
+        file = IMAGES / "faces_found.png"
+        write_whole(file, sheet_png(samples[:_SHOWN_FACES], round(_SHOWN_FACES**0.5)))
+        click.echo(f"          but for {file}: the first {_SHOWN_FACES} faces at most")
 
 
-def generate(run, best, seeds, top, truncation, out):
+def generate(run, best, seeds, top, truncation, out, columns, captions):
     """Makes pictures, or points.
 
     Args:
@@ -123,6 +146,7 @@ def generate(run, best, seeds, top, truncation, out):
         top: how many of them to keep, or None for all.
         truncation: see `sampling.latents_of`.
         out: folder for the files, or None for one named after the run.
+        columns, captions: of the sheet, see `sampling.generate_files`.
     """
     with _quiet_import():
         from balanced_gan import curve, sampling
@@ -130,7 +154,7 @@ def generate(run, best, seeds, top, truncation, out):
     sampler = sampling.load_sampler(run, best, truncation)
     kept = sampler.most_real(seeds, top) if top else seeds
     folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
-    sheet, shown = sampling.generate_files(sampler, folder, kept)
+    sheet, shown = sampling.generate_files(sampler, folder, kept, columns, captions)
     chosen = f" (the most real of {len(seeds)})" if top else ""
     origin = f"in {folder}{chosen}, from {run.name} with --seed {seeds[0]}"
     if settings.of_points:
@@ -144,6 +168,140 @@ def generate(run, best, seeds, top, truncation, out):
         if len(kept) > len(shown):
             click.echo(f"          the sheet shows the first {len(shown)}")
     click.echo(f"Look at:  {sheet}")
+
+
+def interpolate(run, best, seeds, truncation, out, frames_between, fps, side):
+    """Makes a video from picture to picture.
+
+    Args:
+        run: a `Run`.
+        best: whether to use the generator of its best evaluation.
+        seeds: of the pictures to pass through, a range.
+        truncation: see `sampling.latents_of`.
+        out: folder for the files, or None for one named after the run.
+        frames_between, fps, side: see `interpolation.interpolate_files`.
+    """
+    settings = run.settings()
+    if settings.of_points:
+        raise InputError(f"Run {run.name} makes points, and a video is made of pictures.")
+    with _quiet_import():
+        from balanced_gan import interpolation, sampling
+    source = run.best if best else run
+    generator = sampling.load_network(source, source.generator_file)
+    folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
+    prior = settings.latent_prior
+    latents = sampling.latents_of(seeds, generator.input_shape[-1], truncation, prior)
+    video = frames_between, fps, side
+    files = interpolation.interpolate_files(generator, folder, latents, prior, *video)
+    click.echo(f"Video:    {len(seeds)} latents, from {run.name} with --seed {seeds[0]}")
+    click.echo(f"Look at:  {', '.join(map(str, files))}")
+
+
+def export(run, best, kind, out):
+    """Writes the generator for other programs.
+
+    Args:
+        run: a `Run`.
+        best: whether to use the generator of its best evaluation.
+        kind: see `export.export`.
+        out: folder for it, or None for `export` in the run's.
+    """
+    if run.settings().of_points:
+        raise InputError(f"Run {run.name} makes points; only pictures are exported.")
+    with _quiet_import():
+        from balanced_gan import export
+
+        path, difference = export.export(run, best, kind, Path(out or run.path / "export"))
+    click.echo(f"Written:  {path}")
+    click.echo(f"Checked:  16 latents, largest difference {difference:.2f} levels of 255")
+    click.echo(f"To use:   {path.parent / f'use_{kind}.py'}")
+
+
+def explore(run, best, out, open_browser):
+    """Opens a page to play with the generator, until Ctrl-C.
+
+    Args:
+        run: a `Run`.
+        best: whether to use the networks of its best evaluation.
+        out: folder for what is saved there, or None for one named after the run.
+        open_browser: whether to open it at once.
+    """
+    settings = run.settings()
+    if settings.of_points:
+        raise InputError(f"Run {run.name} makes points; there are only pictures to explore.")
+    _need("--TYPE explore", "gradio", '"gradio>=6,<7"')
+    with _quiet_import():
+        from balanced_gan import explore, sampling, training
+    try:
+        pictures, _ = training.read_samples(settings)
+    except InputError as error:
+        click.echo(f"Note:     no nearest training picture: {error}")
+        pictures = None
+    sampler = sampling.load_sampler(run, best, 1.0)
+    explorer = explore.Explorer(
+        sampler.generator, sampler.discriminator, pictures, settings.latent_prior
+    )
+    folder = Path(out) if out else sampling.IMAGES / f"{run.name}-explored"
+    page = explore.build_page(explorer, f"Run {run.name}", folder)
+    explore.serve(
+        page, open_browser, lambda address: click.echo(f"Explore:  {address}; Ctrl-C ends")
+    )
+
+
+def report(runs):
+    """Writes a run's page, plot and animation anew, or a page that compares several.
+
+    Args:
+        runs: a list of `Run`s.
+    """
+    from balanced_gan.keepsakes import write_keepsakes
+    from balanced_gan.report import write_comparison, write_report
+
+    if len(runs) == 1:
+        write_keepsakes(runs[0])
+        click.echo(f"Look at:  {write_report(runs[0])}")
+        return
+    file = Path("runs", "comparison.html")
+    write_comparison(runs, file)
+    click.echo(f"Compared: {', '.join(run.name for run in runs)}")
+    click.echo(f"Look at:  {file}")
+
+
+def list_runs():
+    """Prints a table of all runs."""
+    header = ["run", "pictures seen", "minutes", "side", "swd", "MB", "trained on"]
+    rows = [header]
+    for run in all_runs():
+        try:
+            settings = run.settings()
+        except InputError:
+            rows.append([printable(run.name), *[""] * 5, "settings.json cannot be read"])
+            continue
+        last = run.history()[-1:]
+        evaluations = run.evaluations(float("inf"))[-1:]
+        size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+        rows.append(
+            [
+                printable(run.name),
+                *(f"{int(row['step']) * settings.batch_size:,}" for row in last),
+                *(f"{float(row['seconds']) / 60:.1f}" for row in last),
+                *([] if last else ["0", "0.0"]),
+                "" if settings.of_points else str(settings.image_size),
+                *(f"{row['swd']:.0f}" for row in evaluations),
+                *([] if evaluations else [""]),
+                f"{size / 1e6:.0f}",
+                "a sine curve" if settings.of_points else printable(settings.path or "drawn faces"),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header) - 1)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        click.echo("  ".join([*cells, row[-1]]))
+    if len(rows) == 1:
+        click.echo(f"(none yet: {program()} --path FOLDER makes one)")
 
 
 def evaluate(run, best, path, seed, inception_weights):
@@ -169,7 +327,7 @@ def evaluate(run, best, path, seed, inception_weights):
         others = dataclasses.replace(settings, path=path, max_images=None)
         held_out, skipped = training.read_samples(others)
         for name, reason in skipped:
-            click.echo(f"Skipped:  {repr(name)[1:-1]} ({reason})")
+            click.echo(f"Skipped:  {printable(name)} ({reason})")
     against = f"{len(trained)} training pictures, which flatters: --path PICTURES NOT TRAINED ON"
     if path is not None:
         against = f"{len(held_out)} held-out pictures"

@@ -1,4 +1,4 @@
-"""The grids of a run as one moving picture: the same latents from untrained to the end."""
+"""Pictures one after the other as a moving one: GIF for anywhere, MP4 for quality."""
 
 import io
 
@@ -6,28 +6,30 @@ import av
 import numpy as np
 from PIL import Image
 
-_SECONDS = 8  # of the whole, within 2 to 24 frames a second
-_GIF_FRAMES, _GIF_SIDE = 60, 512  # at most; a GIF hardly compresses
-_MP4_FRAMES = 480  # at most
+_GIF_SIDE = 512  # at most; a GIF hardly compresses
+_PROGRESS_SECONDS = 8  # of a whole run, within 2 to 24 frames a second
+_PROGRESS_REST = 2.0  # seconds on the newest grid
+_PROGRESS_FRAMES = {"gif": 60, "mp4": 480}  # at most
 
 
-def gif(frames):
+def gif(frames, frames_per_second, rest_seconds=0.0):
     """An endless GIF.
 
     Args:
-        frames: PNG files in the order of time, at least one.
+        frames: Pillow pictures of one size, at least one.
+        frames_per_second: how fast.
+        rest_seconds: how much longer the last one stays.
 
     Returns:
         Bytes of a GIF file.
     """
-    chosen = [frames[i] for i in _evenly(len(frames), _GIF_FRAMES)]
     pictures = []
-    for file in chosen:
-        picture = Image.open(file).convert("RGB")
+    for frame in frames:
+        picture = frame.convert("RGB")
         picture.thumbnail((_GIF_SIDE, _GIF_SIDE))
         pictures.append(picture.quantize(256))
-    milliseconds = [1000 // _frames_per_second(len(chosen))] * len(chosen)
-    milliseconds[-1] += 2000  # to look at the end
+    milliseconds = [round(1000 / frames_per_second)] * len(pictures)
+    milliseconds[-1] += round(1000 * rest_seconds)
     buffer = io.BytesIO()
     pictures[0].save(
         buffer, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0
@@ -35,34 +37,40 @@ def gif(frames):
     return buffer.getvalue()
 
 
-def mp4(frames):
+def mp4(frames, frames_per_second, rest_seconds=0.0):
     """An H.264 video, which browsers and telephones play.
 
-    Args:
-        frames: PNG files in the order of time, at least one, all of one size.
-
-    Returns:
-        Bytes of an MP4 file.
+    Args and result as in `gif`.
     """
-    frames = [frames[i] for i in _evenly(len(frames), _MP4_FRAMES)]
     buffer = io.BytesIO()
-    rate = _frames_per_second(len(frames))
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "18"})
         stream.pix_fmt = "yuv420p"  # others do not play everywhere; it needs even sides
-        stream.width, stream.height = (side // 2 * 2 for side in Image.open(frames[0]).size)
-        for file in [*frames, *frames[-1:] * (2 * rate)]:
-            picture = np.asarray(Image.open(file).convert("RGB"))
-            picture = picture[: stream.height, : stream.width]
+        stream.width, stream.height = (side // 2 * 2 for side in frames[0].size)
+        for frame in [*frames, *frames[-1:] * round(rest_seconds * frames_per_second)]:
+            picture = np.asarray(frame.convert("RGB"))[: stream.height, : stream.width]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return buffer.getvalue()
 
 
-def _frames_per_second(count):
-    return min(24, max(2, count // _SECONDS))
+def of_grids(files):
+    """The grids of a run: the same latents from untrained to the end.
+
+    Args:
+        files: PNG files in the order of time, at least one, all of one size.
+
+    Returns:
+        `(gif, mp4)`, bytes of both; a long run's grids are thinned evenly.
+    """
+    made = []
+    for encode, most in zip((gif, mp4), _PROGRESS_FRAMES.values(), strict=True):
+        frames = [Image.open(files[i]) for i in evenly(len(files), most)]
+        frames_per_second = min(24, max(2, len(frames) // _PROGRESS_SECONDS))
+        made.append(encode(frames, frames_per_second, _PROGRESS_REST))
+    return tuple(made)
 
 
-def _evenly(count, most):
+def evenly(count, most):
     """Indices of at most so many out of `count`, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))

@@ -10,7 +10,7 @@ import click
 from balanced_gan import actions
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
-from balanced_gan.run import find_run, matching_run
+from balanced_gan.runs import find_run, matching_run
 from balanced_gan.settings import Settings, preset_values, without_alternatives
 
 
@@ -24,16 +24,21 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
     "--TYPE",
     "type_",
     group="What to do",
-    type=click.Choice(["train", "generate", "evaluate"], case_sensitive=False),
+    type=click.Choice(
+        ["train", "generate", "interpolate", "explore", "evaluate", "report", "export", "list"],
+        case_sensitive=False,
+    ),
     default="train",
     show_default=True,
-    help="Train on a folder of pictures, make new pictures with what was trained, or measure how "
-    "good they are.",
+    help="Train on a folder of pictures; make new pictures with what was trained; walk from one "
+    "to the next; play with them in a browser; measure how good they are; show a run as a page; "
+    "write the generator for other programs; list all runs.",
 )
 @option(
     "--run",
     "run_name",
     group="What to do",
+    only=("train", "generate", "interpolate", "explore", "evaluate", "report", "export"),
     help="A run's name, number or folder: train it further, generate from it, evaluate it. "
     "[default: the newest that fits]",
 )
@@ -56,13 +61,14 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
     is_flag=True,
     group="What to do",
     only=("train",),
-    help="Show settings, size and estimated time of the job; write nothing.",
+    help="Show settings, size and estimated time of the job; write nothing, but for a sheet of the "
+    "faces with --crop face.",
 )
 @option(
     "--best",
     is_flag=True,
     group="What to do",
-    only=("generate", "evaluate"),
+    only=("generate", "interpolate", "explore", "evaluate", "export"),
     help="Use the networks of the best evaluation while training, not the newest.",
 )
 @settings_options
@@ -85,7 +91,7 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
 @option(
     "--truncation",
     group="Generating",
-    only=("generate",),
+    only=("generate", "interpolate"),
     type=click.FloatRange(0.0, 1.0, min_open=True),
     default=1.0,
     show_default=True,
@@ -94,9 +100,85 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
 @option(
     "--out",
     group="Generating",
-    only=("generate",),
+    only=("generate", "interpolate", "explore", "export"),
     type=click.Path(file_okay=False),
-    help="Folder for the pictures. [default: images/NAME OF THE RUN, or the next free one]",
+    help="Folder for the files. [default: images/NAME OF THE RUN, or the next free one; exporting: "
+    "export in the run folder]",
+)
+@option(
+    "--columns",
+    group="Generating",
+    only=("generate",),
+    type=click.IntRange(1, 400),
+    help="Pictures in a row of the sheet. [default: about as many as rows]",
+)
+@option(
+    "--captions",
+    is_flag=True,
+    group="Generating",
+    only=("generate",),
+    help="Print each picture's seed below it on the sheet.",
+)
+@option(
+    "--latents",
+    group="Interpolating",
+    only=("interpolate",),
+    type=click.IntRange(2, 1000),
+    default=8,
+    show_default=True,
+    help="Pictures to pass through, and back to the first.",
+)
+@option(
+    "--frames_between",
+    group="Interpolating",
+    only=("interpolate",),
+    type=click.IntRange(1, 1000),
+    default=40,
+    show_default=True,
+    help="Frames from each to the next.",
+)
+@option(
+    "--frames_per_second",
+    group="Interpolating",
+    only=("interpolate",),
+    type=click.IntRange(1, 120),
+    default=25,
+    show_default=True,
+    help="Speed of the video.",
+)
+@option(
+    "--video_side",
+    group="Interpolating",
+    only=("interpolate",),
+    type=click.IntRange(16, 2048),
+    default=256,
+    show_default=True,
+    help="Its side in pixels.",
+)
+@option(
+    "--browser/--no_browser",
+    group="Exploring",
+    only=("explore",),
+    default=True,
+    show_default=True,
+    help="Open the page at once, or only say its address.",
+)
+@option(
+    "--format",
+    "kind",
+    group="Exporting",
+    only=("export",),
+    type=click.Choice(["keras", "saved_model", "tflite", "onnx"]),
+    default="keras",
+    show_default=True,
+    help="What to write; each is checked against the original.",
+)
+@option(
+    "--compare",
+    group="Reporting",
+    only=("report",),
+    multiple=True,
+    help="Another run to show beside it; may be given several times.",
 )
 @option(
     "--inception_weights",
@@ -118,6 +200,15 @@ def command(
     top,
     truncation,
     out,
+    columns,
+    captions,
+    latents,
+    frames_between,
+    frames_per_second,
+    video_side,
+    browser,
+    kind,
+    compare,
     inception_weights,
     **values,
 ):
@@ -128,7 +219,10 @@ def command(
     python train.py --preset sine                 learn a curve, in under a minute
     python train.py --path faces/ --epochs 50     train on your own pictures
     python train.py --TYPE generate --img_num 20  make pictures
+    python train.py --TYPE interpolate            a video from picture to picture
+    python train.py --TYPE explore                sliders in a browser
     python train.py --TYPE evaluate --path new/   measure them against pictures not trained on
+    python train.py --TYPE report                 a run as a page to look at
 
     Training continues by itself: after Ctrl-C or a crash, give the same command again.
     """
@@ -141,13 +235,30 @@ def command(
         only = getattr(parameter, "only", None)
         if only and parameter.name in given and type_ not in only:
             raise click.UsageError(f"{parameter.opts[0]} has no effect with --TYPE {type_}.")
-    if type_ == "generate":
+    if type_ == "list":
+        actions.list_runs()
+        return
+    if type_ == "report":
+        actions.report([find_run(name) for name in (run_name, *compare)])
+        return
+    if type_ == "explore":
+        actions.explore(find_run(run_name), best, out, browser)
+        return
+    if type_ == "export":
+        actions.export(find_run(run_name), best, kind, out)
+        return
+    if top and top > img_num:
+        raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
+    if type_ in ("generate", "interpolate"):
+        run = find_run(run_name)
         seed = values["seed"] if "seed" in given else secrets.randbelow(1_000_000)
-        if top and top > img_num:
-            raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
-        actions.generate(
-            find_run(run_name), best, range(seed, seed + img_num), top, truncation, out
-        )
+        if type_ == "interpolate":
+            seeds = range(seed, seed + latents)
+            video = frames_between, frames_per_second, video_side
+            actions.interpolate(run, best, seeds, truncation, out, *video)
+            return
+        seeds = range(seed, seed + img_num)
+        actions.generate(run, best, seeds, top, truncation, out, columns, captions)
         return
     if type_ == "evaluate":
         actions.evaluate(

@@ -7,6 +7,7 @@ and [-1, 1]; file formats are `decoding.py`'s. Everywhere else a picture is RGB 
 import io
 import os
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -21,10 +22,13 @@ from balanced_gan import MOST_MEGAPIXELS
 from balanced_gan.cache import key_of, stored_or_made
 from balanced_gan.decoding import decode, is_cut_short, is_too_large
 from balanced_gan.errors import InputError
+from balanced_gan.face_crop import SEARCH_SIDE, cut_faces
 from balanced_gan.quiet import quiet_libraries
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory
+_CAPTION_HEIGHT = 14  # pixels below a picture
+_CAPTION_SCALE = 0.38  # of the font, 8 pixels high; smaller where the text is wider than that
 
 
 def load_folder(
@@ -36,6 +40,7 @@ def load_folder(
     max_images=None,
     source_size=(None, None),
     cache=None,
+    faces=None,
 ):
     """Reads every picture below a folder, skipping what cannot be used.
 
@@ -46,7 +51,7 @@ def load_folder(
         path: the folder; walked recursively, links to folders are not followed.
         image_size: side of the square result in pixels.
         channels: 3 for RGB, 1 for grey.
-        crop: "center", "pad" or "stretch"; see `fit_square`.
+        crop: "center", "pad" or "stretch", see `fit_square`; or "face".
         pattern: glob that the end of a file's path must match, `*F.png` or `front/*`;
             None for all.
         max_images: stop after so many good pictures; None for all.
@@ -54,6 +59,7 @@ def load_folder(
             the file; None for all.
         cache: folder to keep decoded pictures in and to find them again, a `pathlib.Path`;
             None to hold them in memory. If it cannot be written they are held in memory too.
+        faces: for crop "face", `(margin, smallest, most)` as `face_crop.cut_faces` has them.
 
     Returns:
         `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), an array or
@@ -75,10 +81,11 @@ def load_folder(
         channels=channels,
         crop=crop,
         source_size=source_size,
+        faces=faces,
     )
 
     def read_all(write):
-        skipped, count = _read_all(root, names, max_images or len(names), read, write)
+        skipped, count = _read_all(root, names, max_images or sys.maxsize, read, write)
         if count == 0:
             raise InputError(_nothing_found(root, names, pattern))
         return skipped
@@ -98,20 +105,26 @@ def _read_all(root, names, limit, read, write):
     Decoding runs in threads: OpenCV releases Python's lock.
     """
     skipped, good, waiting = [], 0, iter(names)
-    limit = min(limit, len(names))
     with (
         quiet_libraries() as terminal,
         ThreadPoolExecutor(os.cpu_count()) as pool,
-        tqdm(total=limit, desc="reading pictures", leave=False, delay=1, file=terminal) as progress,
+        tqdm(
+            total=min(limit, len(names)),
+            desc="reading pictures",
+            leave=False,
+            delay=1,
+            file=terminal,
+        ) as progress,
     ):
         while chunk := list(islice(waiting, min(_READ_AHEAD, limit - good))):
             for name, result in zip(chunk, pool.map(lambda n: read(root / n), chunk), strict=True):
                 if isinstance(result, str):
                     skipped.append((name, result))
-                else:
-                    write(result.tobytes())
+                    continue
+                for picture in result[: limit - good]:
+                    write(picture.tobytes())
                     good += 1
-                progress.update()
+                    progress.update()
     return skipped, good
 
 
@@ -147,18 +160,16 @@ def find_pictures(root, pattern=None):
     return sorted(names)
 
 
-def read_picture(path, image_size, channels, crop, source_size=(None, None)):
-    """One file as a square picture, or the reason why not.
+def read_picture(path, image_size, channels, crop, source_size=(None, None), faces=None):
+    """One file as square pictures, or the reason why not.
 
     Args:
         path: a `pathlib.Path`.
-        image_size: side in pixels.
-        channels: 3 for RGB, 1 for grey.
-        crop: see `fit_square`.
-        source_size: see `load_folder`.
+        image_size, channels, crop, source_size, faces: see `load_folder`.
 
     Returns:
-        uint8 (image_size, image_size, channels), or a string for `skipped`.
+        A list of uint8 (image_size, image_size, channels), of one but with crop "face"; or a
+        string for `skipped`.
     """
     try:
         mode = path.stat().st_mode
@@ -177,14 +188,22 @@ def read_picture(path, image_size, channels, crop, source_size=(None, None)):
         return "cut short"
     if is_too_large(data):
         return f"larger than {MOST_MEGAPIXELS} megapixels"
+    # A face is a part of the picture, so more of it must be left.
+    needed = image_size if crop != "face" else max(image_size / faces[1], SEARCH_SIDE) / 2
     # Pixels of the file are counted at its full scale.
-    picture = decode(data, image_size, reduce=source_size == (None, None))
+    picture = decode(data, needed, reduce=source_size == (None, None))
     if picture is None:
         return "not a picture that OpenCV can read"
     picture = cut_middle(picture, *source_size)
-    picture = fit_square(picture, image_size, crop)
+    if crop == "face":
+        squares = cut_faces(picture, image_size, *faces)
+        if not squares:
+            return "no face found"
+    else:
+        squares = [fit_square(picture, image_size, crop)]
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
-    return cv2.cvtColor(picture, code).reshape(image_size, image_size, channels)
+    shape = image_size, image_size, channels
+    return [cv2.cvtColor(square, code).reshape(shape) for square in squares]
 
 
 def cut_middle(picture, width=None, height=None):
@@ -286,18 +305,39 @@ def sheet(pictures, columns):
     """Lays pictures out in rows of the given length; empty places are white.
 
     Args:
-        pictures: uint8 (N, S, S, C).
+        pictures: uint8 (N, H, W, C).
         columns: pictures a row.
 
     Returns:
-        uint8 (rows * S, columns * S, C).
+        uint8 (rows * H, columns * W, C).
     """
-    count, size, _, channels = pictures.shape
+    count, height, width, channels = pictures.shape
     rows = -(-count // columns)
-    cells = np.full((rows * columns, size, size, channels), 255, np.uint8)
+    cells = np.full((rows * columns, height, width, channels), 255, np.uint8)
     cells[:count] = pictures
-    cells = cells.reshape(rows, columns, size, size, channels).swapaxes(1, 2)
-    return cells.reshape(rows * size, columns * size, channels)
+    cells = cells.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return cells.reshape(rows * height, columns * width, channels)
+
+
+def captioned(pictures, captions):
+    """Prints a line under each picture.
+
+    Args:
+        pictures: uint8 (N, S, S, C).
+        captions: N short texts of ASCII.
+
+    Returns:
+        uint8 (N, S + 14, S, C).
+    """
+    size = pictures.shape[1]
+    strips = np.full((len(pictures), _CAPTION_HEIGHT, size, 3), 255, np.uint8)
+    for strip, text in zip(strips, captions, strict=True):
+        (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 1)
+        scale = min(_CAPTION_SCALE, (size - 2) / width)
+        left = int(size - scale * width) // 2
+        foot = left, _CAPTION_HEIGHT - 4
+        cv2.putText(strip, text, foot, cv2.FONT_HERSHEY_SIMPLEX, scale, 0, 1, cv2.LINE_AA)
+    return np.concatenate([pictures, strips[..., : pictures.shape[3]]], axis=1)
 
 
 def encode_png(picture):

@@ -17,10 +17,10 @@ runs/001-faces/
     final.png           the last grid
     losses.png          losses, gap and turns over the run
     animation.gif       the grids in the order of time; animation.mp4 likewise
+    report.html         all of this to look at, refreshed while training
 """
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -33,9 +33,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from balanced_gan.errors import InputError
+from balanced_gan.files import write_whole
 from balanced_gan.settings import Settings
 
-RUNS = Path("runs")  # below the folder the program is started in
 KEPT_CHECKPOINTS = 3  # of about 42 MB each with the default networks at 64x64
 HISTORY_COLUMNS = ("step", "epoch", "seconds", "loss_G", "loss_D", "gap", "turn")
 EVENT_COLUMNS = ("step", "seconds", "event", "text")
@@ -83,6 +83,10 @@ class Run:
     @property
     def events_file(self):
         return self.path / "events.csv"
+
+    @property
+    def report_file(self):
+        return self.path / "report.html"
 
     @property
     def final_sheet(self):
@@ -340,104 +344,3 @@ def _read_checkpoint(file, variables):
     if [array.shape for array in arrays] != shapes:
         raise InputError("made by other networks")
     return seconds, arrays
-
-
-def create_run(settings):
-    """Makes the next numbered run folder, with settings.json in it.
-
-    Args:
-        settings: a `Settings`.
-
-    Returns:
-        The new `Run`.
-    """
-    source = "sine" if settings.of_points else "drawn-faces"
-    if settings.path:
-        source = Path(settings.path).resolve().name
-    label = re.sub(r"[^\w.-]+", "-", source).strip("-.") or "pictures"
-    number = max((_number(run.name) for run in all_runs()), default=0) + 1
-    while True:
-        path = RUNS / f"{number:03d}-{label}"
-        try:
-            path.mkdir(parents=True)
-            break
-        except FileExistsError:  # another process was faster
-            number += 1
-    run = Run(path)
-    (path / "grids").mkdir()
-    (path / "checkpoints").mkdir()
-    run.save_settings(settings)
-    return run
-
-
-def all_runs():
-    """Every run folder, newest first."""
-    folders = [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
-    return [Run(path) for path in sorted(folders, key=lambda p: _number(p.name), reverse=True)]
-
-
-def _number(name):
-    match = re.match(r"(\d+)-", name)
-    return int(match[1]) if match else 0
-
-
-def find_run(name=None):
-    """The run of a name, number or path; the newest if None.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if name is None:
-        runs = all_runs()
-        if not runs:
-            raise InputError(
-                f"There is no run in {str(RUNS.resolve())!r} yet; make one with: "
-                "python train.py --TYPE train --path FOLDER"
-            )
-        return runs[0]
-    for path in (Path(name), RUNS / name):
-        if (path / "settings.json").is_file():
-            return Run(path)
-    numbered = [run for run in all_runs() if name.isdigit() and _number(run.name) == int(name)]
-    if numbered:
-        return numbered[0]
-    known = ", ".join(run.name for run in all_runs()[:10]) or "none"
-    raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
-
-
-def matching_run(settings):
-    """The newest run that a training command of these settings would continue, or None.
-
-    A precision of "auto" fits whatever it was once decided to be.
-    """
-    for run in all_runs():
-        try:
-            stored = run.settings()
-        except InputError:  # a damaged folder matches nothing
-            continue
-        asked = settings
-        if settings.precision == "auto":
-            asked = dataclasses.replace(settings, precision=stored.precision)
-        if stored.identity() == asked.identity():
-            return run
-    return None
-
-
-def write_whole(path, data):
-    """Writes a file so that a crash leaves the old one or the new one, never half of it.
-
-    Args:
-        path: a `pathlib.Path`; its folder must exist.
-        data: bytes.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)  # half a file on a full disk
-        error.filename = error.filename or str(path)
-        raise

@@ -7,9 +7,9 @@ import numpy as np
 from tqdm import tqdm
 
 from balanced_gan.errors import InputError
-from balanced_gan.pictures import encode_png, sheet, to_uint8
+from balanced_gan.files import write_whole
+from balanced_gan.pictures import captioned, encode_png, sheet, to_uint8
 from balanced_gan.plots import points_png
-from balanced_gan.run import write_whole
 from balanced_gan.settings import Settings
 
 IMAGES = Path("images")  # below the folder the program is started in
@@ -160,7 +160,7 @@ class Sampler:
         return [seed for _, seed in sorted(scored, key=lambda pair: -pair[0])[:count]]
 
 
-def generate_files(sampler, out, seeds):
+def generate_files(sampler, out, seeds, columns=None, captions=False):
     """Writes samples as single files and one sheet, with the discriminator's confidence in each.
 
     Pictures are PNG files with their seed in the name, and scores.csv names each with its
@@ -171,6 +171,8 @@ def generate_files(sampler, out, seeds):
         sampler: a `Sampler`.
         out: the folder to write to, a `pathlib.Path`; made if missing.
         seeds: a sequence of whole numbers from 0.
+        columns: pictures in a row of the sheet, or None for about as many as rows.
+        captions: whether the sheet has each picture's seed below it.
 
     Returns:
         `(path, shown)`: path of the sheet, and the samples on it, the first 400 pictures at
@@ -196,7 +198,11 @@ def generate_files(sampler, out, seeds):
     lines = "".join(",".join(map(str, row)) + "\n" for row in (header, *rows))
     write_whole(out / table, lines.encode())
     shown = np.stack(shown)
-    write_whole(out / "sheet.png", sheet_png(shown, round(len(shown) ** 0.5 + 0.49)))
+    columns = columns or round(len(shown) ** 0.5 + 0.49)
+    laid_out = shown
+    if captions and shown.ndim == 4:
+        laid_out = captioned(to_uint8(shown), [str(seed) for seed in seeds[: len(shown)]])
+    write_whole(out / "sheet.png", sheet_png(laid_out, columns))
     return out / "sheet.png", shown
 
 

@@ -11,14 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_gan import callbacks, curve, drawn_faces
+from balanced_gan import callbacks, curve, drawn_faces, watching
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import FEWEST
+from balanced_gan.files import write_whole
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.pictures import batches, load_folder
 from balanced_gan.preset_networks import NETWORKS
-from balanced_gan.run import RUNS, write_whole
+from balanced_gan.runs import RUNS
 from balanced_gan.sampling import sheet_png
 
 _LEAST_FACTOR = 1 / 8  # of the learning rates: three steps back
@@ -52,6 +53,7 @@ def read_samples(settings):
         settings.max_images,
         (settings.source_width, settings.source_height),
         RUNS / "cache" if settings.cache else None,
+        (settings.face_margin, settings.face_smallest, settings.faces_per_picture),
     )
 
 
@@ -226,16 +228,21 @@ def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
         return Outcome(True, step // per_epoch, step, seconds / 60, damaged)
     if step == 0:
         write_whole(run.grid_file("real"), _real_grid(samples, settings))
-    every_steps = [
-        settings.grid_every_steps,
-        settings.grid_every_epochs and settings.grid_every_epochs * per_epoch,
-    ]
+    every_epochs = settings.grid_every_epochs
+    every_steps = [settings.grid_every_steps, every_epochs and every_epochs * per_epoch]
+    every_steps = [number for number in every_steps if number]
     progress = callbacks.Progress(stop, per_epoch, batch_size)
-    health = callbacks.Health(run, clock)
+    health = watching.Health(run, clock)
     every_minutes = settings.evaluate_every_minutes
-    evaluations = []
+    on_request = []
     if every_minutes and samples.ndim == 4 and len(samples) >= FEWEST:
-        evaluations = [callbacks.Evaluations(run, clock, samples, every_minutes, health)]
+        on_request.append(watching.Evaluations(run, clock, samples, every_minutes, health))
+    if settings.tensorboard:
+        log_folder = run.path / "tensorboard"
+        on_request.append(keras.callbacks.TensorBoard(log_folder, update_freq=10))
+    show = {}
+    if settings.preview:
+        show = {"show": watching.preview}
     with _finish_batch_on_interrupt(stop):
         try:
             # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
@@ -250,11 +257,12 @@ def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
                     health,
                     progress,
                     callbacks.History(run, clock, per_epoch),
-                    callbacks.Grids(run, settings.grid_side, [n for n in every_steps if n]),
+                    watching.Grids(run, settings.grid_side, every_steps, **show),
                     callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
-                    *evaluations,
+                    *on_request,
                     callbacks.Record(run, clock, batch_size),
-                    callbacks.Keepsakes(run, settings.margin),
+                    watching.Keepsakes(run, stop),
+                    watching.Report(run, clock),
                     *more_callbacks(clock),
                 ],
             )

@@ -20,7 +20,7 @@ from balanced_gan import training
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.pictures import load_folder
-from balanced_gan.run import create_run, find_run
+from balanced_gan.runs import create_run, find_run
 from balanced_gan.sampling import load_network
 from balanced_gan.settings import Settings
 

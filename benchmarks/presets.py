@@ -20,9 +20,10 @@ from faces import share_with_face
 from matplotlib.figure import Figure
 from report import publish, table
 
-from balanced_gan.pictures import encode_png, read_picture
+from balanced_gan.pictures import encode_png, load_folder
 from balanced_gan.plots import turns_of
-from balanced_gan.settings import PRESETS, preset_values
+from balanced_gan.presets import PRESETS
+from balanced_gan.settings import preset_values
 
 PROJECT = Path(__file__).parents[1]
 # Batches between two grids, so that each preset draws one every ten to thirty seconds; but a
@@ -152,7 +153,7 @@ def main(path, minutes, longest, seed, work):
         samples.append((preset, pictures))
         print(row, flush=True)
     draw(samples, plot, PROJECT / "images")
-    real = [read_picture(file, 64, 3, "center") for file in sorted(path.iterdir())[:100]]
+    real, _ = load_folder(path, 64, 3, "center", max_images=100)
     share = share_with_face(real)
     publish(
         "The presets",

@@ -207,7 +207,7 @@ def read_damaged(seeds, files, folder, results):
         results.send(("begin", seed))
         began = time.monotonic()
         found = read_picture(path, 64, 3, "center")
-        good = isinstance(found, str) or found.shape == (64, 64, 3)
+        good = isinstance(found, str) or found[0].shape == (64, 64, 3)
         results.send(("end", time.monotonic() - began, isinstance(found, str), good))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         2**20 if sys.platform == "darwin" else 1024

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from balanced_gan import cli, metrics
 from balanced_gan.drawn_faces import draw_faces
+from balanced_gan.run import Run
 
 PROJECT = Path(__file__).parents[1]
 REAL_PICTURES = PROJECT.parent / "shared" / "data"
 # Smallest networks and fewest batches that still do everything a long run does.
 TINY = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--latent_dim", "8"]
-TINY += ["--precision", "float32", "--r1", "0", "--max_images", "20"]
+TINY += ["--precision", "float32", "--r1", "0", "--grid_side", "2", "--max_images", "20"]
 
 
 @pytest.fixture
@@ -43,6 +45,49 @@ def train_py(workplace, monkeypatch, capsys):
         return code, out, err
 
     return call
+
+
+def _trained(tmp_path_factory, *args):
+    """The folder runs/ after a training of its own."""
+    place = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setattr(sys, "argv", ["train.py", *map(str, args)])
+        cli.main()
+    return place / "runs"
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory):
+    options = ["--epochs", 4, "--grid_every_epochs", 1, "--grid_side", 2]
+    return _trained(tmp_path_factory, *TINY, *options)
+
+
+@pytest.fixture(scope="session")
+def points_once(tmp_path_factory):
+    return _trained(tmp_path_factory, "--preset", "sine", "--epochs", 1, "--max_images", 64)
+
+
+@pytest.fixture
+def tiny_run(workplace, trained_once):
+    """A copy of a run of 8 batches with a grid every second one: to train takes five seconds."""
+    shutil.copytree(trained_once, workplace / "runs", dirs_exist_ok=True)
+    return Run(workplace / "runs" / "001-drawn-faces")
+
+
+@pytest.fixture
+def points_run(workplace, points_once):
+    """The same of points."""
+    shutil.copytree(points_once, workplace / "runs", dirs_exist_ok=True)
+    return Run(workplace / "runs" / "001-sine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """A run leaves some twenty files, each flushed to the disk: a third of the suite's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

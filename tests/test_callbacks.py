@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from balanced_gan import InputError, Settings, callbacks
-from balanced_gan.run import create_run
+from balanced_gan import InputError, Settings, callbacks, watching
+from balanced_gan.runs import create_run
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def full_disk():
 
 
 def test_a_file_that_cannot_be_written_is_said_once_and_training_goes_on(run, capsys):
-    grids = callbacks.Grids(run, 2, [])
+    grids = watching.Grids(run, 2, [])
     for write in (full_disk, full_disk, lambda: None, full_disk):
         grids.attempt(write)
     note = "Note: a grid could not be written (No space left on device); training goes on."
@@ -43,7 +43,7 @@ def test_without_the_run_folder_training_ends(run):
     (run.path / "settings.json").unlink()
     run.path.rmdir()
     with pytest.raises(InputError, match="has gone"):
-        callbacks.Grids(run, 2, []).attempt(full_disk)
+        watching.Grids(run, 2, []).attempt(full_disk)
 
 
 def test_the_last_checkpoint_must_be_written(run, monkeypatch):
@@ -55,7 +55,7 @@ def test_the_last_checkpoint_must_be_written(run, monkeypatch):
 
 def watch(run, loss_g, loss_d, turns_g, batches=600):
     """Shows `Health` the same batch again and again -> events."""
-    health = callbacks.Health(run, callbacks.Clock())
+    health = watching.Health(run, callbacks.Clock())
     health.set_model(SimpleNamespace(batches=batches))
     random = np.random.default_rng(0)
     for batch in range(batches):

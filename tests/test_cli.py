@@ -50,8 +50,7 @@ def test_train_resume_generate(train_py, folder, workplace):
         assert (again / file.name).read_bytes() == file.read_bytes()
 
 
-def test_generate_defaults(train_py, workplace):
-    assert train_py(*TINY, "--epochs", 1)[0] == 0
+def test_generate_defaults(train_py, workplace, tiny_run):
     seeds = set()
     for _ in range(2):
         code, out, _ = train_py("--TYPE", "Generate", "--out", "here")
@@ -61,8 +60,7 @@ def test_generate_defaults(train_py, workplace):
     assert len(list((workplace / "here-2").glob("seed-*.png"))) == 20
 
 
-def test_truncation_makes_pictures_more_alike(train_py, workplace):
-    assert train_py(*TINY, "--epochs", 3)[0] == 0
+def test_truncation_makes_pictures_more_alike(train_py, workplace, tiny_run):
     spread = {}
     for truncation in (1, 0.2):
         out = workplace / str(truncation)
@@ -148,9 +146,8 @@ def test_what_cannot_be_done_exits_with_1(train_py, workplace, args, named):
     assert not (workplace / "runs").exists()
 
 
-def test_damaged_run_is_one_sentence(train_py, workplace):
-    train_py(*TINY, "--epochs", 1)
-    run = workplace / "runs/001-drawn-faces"
+def test_damaged_run_is_one_sentence(train_py, tiny_run):
+    run = tiny_run.path
     (run / "generator.keras").write_bytes(b"PK damaged")
     code, _, err = train_py("--TYPE", "generate")
     assert code == 1 and "cannot be loaded" in err and len(err.strip().splitlines()) == 1

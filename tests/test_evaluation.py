@@ -14,11 +14,13 @@ from balanced_gan import (
     build_generator,
     callbacks,
     evaluation,
+    watching,
 )
 from balanced_gan.drawn_faces import draw_faces
 from balanced_gan.errors import InputError
 from balanced_gan.pictures import encode_png
-from balanced_gan.run import Run, create_run
+from balanced_gan.run import Run
+from balanced_gan.runs import create_run
 
 
 @pytest.fixture
@@ -40,19 +42,18 @@ def no_download(monkeypatch):
     monkeypatch.setattr(evaluation, "inception", refuse)
 
 
-def test_evaluate_from_the_command_line(train_py, workplace, held_out, no_download):
-    assert train_py(*TINY, "--epochs", 2)[0] == 0
+def test_evaluate_from_the_command_line(train_py, tiny_run, held_out, no_download):
     code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
     assert code == 0
     assert "20 held-out pictures" in out and "torn.png" in out
     assert "no FID and KID, no weights here" in out
-    run = workplace / "runs" / "001-drawn-faces"
+    run = tiny_run.path
     report = json.loads((run / "metrics.json").read_text())
     assert report["held_out"] == report["training"] == 20
     for name in ("swd", "precision", "recall", "density", "coverage", "spread", "copies"):
         assert f"\n{name} " in out
         assert np.isfinite(report["generated"][name]) and np.isfinite(report["real"][name])
-    # Two epochs of a tiny network are no match for real pictures.
+    # Four epochs of a tiny network are no match for real pictures.
     assert report["generated"]["swd"] > 3 * report["real"]["swd"]
     assert Image.open(run / "nearest.png").size == (10 * 32, 4 * 32)
     # The same again, and without held-out pictures.
@@ -117,9 +118,9 @@ def test_nearest_shows_the_copied_picture_below_its_copy():
 def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypatch):
     figures = iter([30.0, 10.0, 20.0])
     monkeypatch.setattr(
-        callbacks, "compare", lambda *_: {"swd": next(figures), "swd_levels": [], "spread": 1.0}
+        watching, "compare", lambda *_: {"swd": next(figures), "swd_levels": [], "spread": 1.0}
     )
-    monkeypatch.setattr(callbacks, "_MOST_TIME", 1e9)
+    monkeypatch.setattr(watching, "_MOST_TIME", 1e9)
     every = ["--evaluate_every_minutes", 1e-9]
     assert train_py(*TINY, "--steps", 2, *every)[0] == 0
     run = Run(workplace / "runs" / "001-drawn-faces")
@@ -138,14 +139,14 @@ def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypat
 def test_pictures_that_grow_alike_are_warned_of(workplace, faces, monkeypatch):
     said = []
     health = SimpleNamespace(warn=lambda event, sentence: said.append(event))
-    watch = callbacks.Evaluations(create_run(Settings()), callbacks.Clock(), faces, 1, health)
+    watch = watching.Evaluations(create_run(Settings()), callbacks.Clock(), faces, 1, health)
     gan = BalancedGAN(build_generator(32, width=4), build_discriminator(32, width=4))
     gan.compile()
     watch.set_model(gan)
     watch.on_train_begin()
     # The same picture 400 times, then the real ones themselves.
     for samples, expected in ((np.repeat(faces[:1], 400, axis=0), ["alike"]), (faces, ["alike"])):
-        monkeypatch.setattr(callbacks, "draw_samples", lambda *args, s=samples: s)
+        monkeypatch.setattr(watching, "draw_samples", lambda *args, s=samples: s)
         watch._measure()
         assert said == expected
 
@@ -154,7 +155,7 @@ def test_evaluations_take_no_more_than_their_share_of_the_time(workplace, faces,
     clock = callbacks.Clock()
     now = [0.0]
     monkeypatch.setattr(clock, "seconds", lambda: now[0])
-    watch = callbacks.Evaluations(Run(workplace), clock, faces, 1, health=None)
+    watch = watching.Evaluations(Run(workplace), clock, faces, 1, health=None)
     monkeypatch.setattr(watch, "_measure", lambda: now.__setitem__(0, now[0] + 6.0))
     watch.rows, watch.due = [], 60.0
     now[0] = 59.0

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from balanced_gan.preset_networks import NETWORKS
-from balanced_gan.settings import PRESETS, Settings, preset_values
+from balanced_gan.presets import PRESETS
+from balanced_gan.settings import Settings, preset_values
 
 
 def build(preset, **changes):

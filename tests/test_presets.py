@@ -9,7 +9,8 @@ from conftest import REAL_PICTURES
 from PIL import Image
 
 from balanced_gan.pictures import encode_png
-from balanced_gan.settings import PRESETS, preset_values
+from balanced_gan.presets import PRESETS
+from balanced_gan.settings import preset_values
 
 SMALL = ["--width", "4", "--batch_size", "8", "--max_images", "20", "--precision", "float32"]
 

@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 
 from balanced_gan import BalancedGAN, InputError, Settings, build_discriminator, build_generator
-from balanced_gan.run import (
-    KEPT_CHECKPOINTS,
-    Run,
-    all_runs,
-    create_run,
-    find_run,
-    matching_run,
-    write_whole,
-)
+from balanced_gan.files import write_whole
+from balanced_gan.run import KEPT_CHECKPOINTS, Run
+from balanced_gan.runs import all_runs, create_run, find_run, matching_run
 
 
 def tiny_gan(seed=0):

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from balanced_gan import InputError, Settings, build_discriminator, build_generator
+from balanced_gan.pictures import to_uint8
 from balanced_gan.preset_networks import NETWORKS
-from balanced_gan.run import create_run
+from balanced_gan.runs import create_run
 from balanced_gan.sampling import (
     Sampler,
     free_folder,
@@ -54,6 +55,25 @@ def test_files_and_sheet(tmp_path, channels):
         np.asarray(Image.open(tmp_path / folder / "seed-000073.png")) for folder in "ab"
     )
     assert abs(again.astype(int) - before).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_sheet_of_any_columns_with_captions(tmp_path, channels):
+    sampler = Sampler(
+        build_generator(32, channels, latent_dim=8, width=4),
+        build_discriminator(32, channels, width=4),
+    )
+    seeds = [7, 1_000_000, 3]
+    page, shown = generate_files(sampler, tmp_path, seeds, columns=2, captions=True)
+    sheet = np.asarray(Image.open(page)).reshape(2 * 46, 64, channels)
+    rows, columns = (0, 0, 46), (0, 32, 0)
+    captions = []
+    for row, column, picture in zip(rows, columns, to_uint8(shown), strict=True):
+        np.testing.assert_array_equal(sheet[row : row + 32, column : column + 32], picture)
+        captions.append(sheet[row + 32 : row + 46, column : column + 32])
+    assert all(caption.min() < 128 and (caption[:, [0, -1]] > 128).all() for caption in captions)
+    assert (captions[0] != captions[2]).any()
+    assert (sheet[46:, 32:] == 255).all()
 
 
 def test_scores_are_the_discriminators_confidence(tmp_path, sampler):

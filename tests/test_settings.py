@@ -4,7 +4,8 @@ import json
 import pytest
 
 from balanced_gan import InputError, Settings
-from balanced_gan.settings import PRESETS, preset_values, without_alternatives
+from balanced_gan.presets import PRESETS
+from balanced_gan.settings import preset_values, without_alternatives
 
 
 def test_json_round_trip():

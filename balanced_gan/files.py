@@ -1,0 +1,28 @@
+"""Files that are written whole or not at all, and names that a terminal can be shown."""
+
+import os
+
+
+def write_whole(path, data):
+    """Writes a file so that a crash leaves the old one or the new one, never half of it.
+
+    Args:
+        path: a `pathlib.Path`; its folder must exist.
+        data: bytes.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)  # half a file on a full disk
+        error.filename = error.filename or str(path)
+        raise
+
+
+def printable(name):
+    """A file's name without what would control the terminal; `\\n` becomes a backslash and n."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)

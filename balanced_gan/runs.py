@@ -1,0 +1,91 @@
+"""All runs: where they are, how a new one is made, how one is found again."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from balanced_gan.errors import InputError
+from balanced_gan.run import Run
+
+RUNS = Path("runs")  # below the folder the program is started in
+
+
+def create_run(settings):
+    """Makes the next numbered run folder, with settings.json in it.
+
+    Args:
+        settings: a `Settings`.
+
+    Returns:
+        The new `Run`.
+    """
+    source = "sine" if settings.of_points else "drawn-faces"
+    if settings.path:
+        source = Path(settings.path).resolve().name
+    label = re.sub(r"[^\w.-]+", "-", source).strip("-.") or "pictures"
+    number = max((_number(run.name) for run in all_runs()), default=0) + 1
+    while True:
+        path = RUNS / f"{number:03d}-{label}"
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:  # another process was faster
+            number += 1
+    run = Run(path)
+    (path / "grids").mkdir()
+    (path / "checkpoints").mkdir()
+    run.save_settings(settings)
+    return run
+
+
+def all_runs():
+    """Every run folder, newest first."""
+    folders = [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
+    return [Run(path) for path in sorted(folders, key=lambda p: _number(p.name), reverse=True)]
+
+
+def find_run(name=None):
+    """The run of a name, number or path; the newest if None.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name is None:
+        runs = all_runs()
+        if not runs:
+            raise InputError(
+                f"There is no run in {str(RUNS.resolve())!r} yet; make one with: "
+                "python train.py --TYPE train --path FOLDER"
+            )
+        return runs[0]
+    for path in (Path(name), RUNS / name):
+        if (path / "settings.json").is_file():
+            return Run(path)
+    numbered = [run for run in all_runs() if name.isdigit() and _number(run.name) == int(name)]
+    if numbered:
+        return numbered[0]
+    known = ", ".join(run.name for run in all_runs()[:10]) or "none"
+    raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
+
+
+def matching_run(settings):
+    """The newest run that a training command of these settings would continue, or None.
+
+    A precision of "auto" fits whatever it was once decided to be.
+    """
+    for run in all_runs():
+        try:
+            stored = run.settings()
+        except InputError:  # a damaged folder matches nothing
+            continue
+        asked = settings
+        if settings.precision == "auto":
+            asked = dataclasses.replace(settings, precision=stored.precision)
+        if stored.identity() == asked.identity():
+            return run
+    return None
+
+
+def _number(name):
+    match = re.match(r"(\d+)-", name)
+    return int(match[1]) if match else 0

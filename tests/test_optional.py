@@ -1,0 +1,24 @@
+"""Options of packages that the main job does not need."""
+
+import pytest
+from conftest import TINY
+
+
+def test_preview_and_tensorboard(train_py, workplace):
+    for package in ("rich_pixels", "tensorboard"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    options = ["--steps", 2, "--grid_side", 2, "--preview", "--tensorboard"]
+    code, _, err = train_py(*TINY, *options)
+    assert code == 0
+    assert err.count("▀") + err.count("▄") >= 2 * 40 * 20  # the untrained grid and the last one
+    assert list((workplace / "runs/001-drawn-faces/tensorboard").rglob("events.out.*"))
+
+
+@pytest.mark.parametrize("option, package", [("preview", "rich-pixels"), ("tensorboard", "tensor")])
+def test_what_is_not_installed_is_said_before_anything_is_made(
+    train_py, workplace, monkeypatch, option, package
+):
+    monkeypatch.setattr("balanced_gan.actions.find_spec", lambda name: None)
+    code, _, err = train_py(*TINY, f"--{option}")
+    assert code == 1 and f"--{option} needs" in err and f"pip install {package}" in err
+    assert list(workplace.iterdir()) == []
