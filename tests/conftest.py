@@ -47,7 +47,7 @@ def train_py(workplace, monkeypatch, capsys):
     return call
 
 
-def _trained(tmp_path_factory, *args):
+def trained(tmp_path_factory, *args):
     """The folder runs/ after a training of its own."""
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
@@ -60,12 +60,12 @@ def _trained(tmp_path_factory, *args):
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory):
     options = ["--epochs", 4, "--grid_every_epochs", 1, "--grid_side", 2]
-    return _trained(tmp_path_factory, *TINY, *options)
+    return trained(tmp_path_factory, *TINY, *options)
 
 
 @pytest.fixture(scope="session")
 def points_once(tmp_path_factory):
-    return _trained(tmp_path_factory, "--preset", "sine", "--epochs", 1, "--max_images", 64)
+    return trained(tmp_path_factory, "--preset", "sine", "--epochs", 1, "--max_images", 64)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, TINY
+from conftest import PROJECT, TINY, trained
 from PIL import Image
 
 from balanced_gan import InputError, Settings, training
@@ -27,6 +27,7 @@ TINY_SETTINGS = dict(
     max_images=20,
     precision="float32",
     grid_every_epochs=1,
+    grid_side=2,
 )
 
 
@@ -64,10 +65,19 @@ def assert_same_run(first, second):
     assert first.final_sheet.read_bytes() == second.final_sheet.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def uninterrupted_once(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("uninterrupted"))
+        return train(epochs=6).path.resolve()
+
+
 @pytest.fixture
-def uninterrupted(workplace):
-    """A run of 6 epochs of 2 batches."""
-    return train(epochs=6)
+def uninterrupted(workplace, uninterrupted_once):
+    """A copy of a run of 6 epochs of 2 batches, beside which tests make their own."""
+    path = workplace / "uninterrupted"
+    shutil.copytree(uninterrupted_once, path)
+    return Run(path)
 
 
 def test_a_run_folder_holds_what_it_promises(uninterrupted):
@@ -151,9 +161,8 @@ def test_steps_end_a_run_in_the_middle_of_an_epoch(workplace):
     assert [row["epoch"] for row in history(run)] == ["1", "1", "2"]
     assert [file.name for file in run.grid_files()] == ["untrained.png", "step-00000002.png"]
     assert Image.open(run.final_sheet).size == (3 * 32, 3 * 32)
-    outcome = go_on(
-        run, Settings(**TINY_SETTINGS, epochs=2, steps=5, grid_side=3)
-    )  # the first counts
+    # Of two limits the first counts.
+    outcome = go_on(run, Settings(**{**TINY_SETTINGS, "grid_side": 3}, epochs=2, steps=5))
     assert outcome.finished and outcome.steps == 4
 
 
@@ -196,10 +205,17 @@ def start(workplace, *args):
     return process
 
 
+LONG_ENOUGH = ["--epochs", "8", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "4"]
+
+
+@pytest.fixture(scope="module")
+def let_alone(tmp_path_factory):
+    return Run(trained(tmp_path_factory, *TINY, *LONG_ENOUGH) / "001-drawn-faces")
+
+
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
-def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, how):
-    command = ["--epochs", "8", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "4"]
-    process = start(workplace, *command)
+def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, let_alone, how):
+    process = start(workplace, *LONG_ENOUGH)
     if how == "kill":
         process.kill()
         process.wait()
@@ -212,12 +228,10 @@ def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_
     run = Run(workplace / "runs" / "001-drawn-faces")
     assert len(state(run)) > 20  # whatever the instant, the newest checkpoint is whole
 
-    code, out, _ = train_py(*TINY, *command)  # the same command goes on
+    code, out, _ = train_py(*TINY, *LONG_ENOUGH)  # the same command goes on
     assert code == 0 and "001-drawn-faces, continued" in out
     assert [int(row["step"]) for row in history(run)] == list(range(1, 17))
-
-    code, out, _ = train_py(*TINY, *command, "--new")
-    assert_same_run(run, Run(workplace / "runs" / "002-drawn-faces"))
+    assert_same_run(run, let_alone)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
