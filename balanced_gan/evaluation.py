@@ -10,9 +10,9 @@ from balanced_gan.errors import InputError
 from balanced_gan.features import inception, shape_and_colour
 from balanced_gan.files import write_whole
 from balanced_gan.metadata import now
-from balanced_gan.pictures import encode_png, sheet, to_uint8
 from balanced_gan.sampling import latents_of, load_network
 from balanced_gan.settings import Settings
+from balanced_gan.sheets import encode_png, sheet, to_uint8
 
 SAMPLES = 400  # generated pictures that every figure is made from
 FEWEST = 12  # real pictures that the nearest-neighbour figures need

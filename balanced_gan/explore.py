@@ -17,8 +17,8 @@ from balanced_gan.evaluation import see
 from balanced_gan.files import write_whole
 from balanced_gan.interpolation import interpolate_files, walk
 from balanced_gan.metrics import distances
-from balanced_gan.pictures import encode_png, to_uint8
 from balanced_gan.sampling import free_folder
+from balanced_gan.sheets import encode_png, to_uint8
 
 DIRECTIONS = 6
 _LATENTS = 1000  # whose features give the directions: more changed none by a tenth

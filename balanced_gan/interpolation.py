@@ -6,7 +6,7 @@ from PIL import Image
 
 from balanced_gan.animation import evenly, gif, mp4
 from balanced_gan.files import write_whole
-from balanced_gan.pictures import encode_png, sheet, to_uint8
+from balanced_gan.sheets import encode_png, sheet, to_uint8
 
 _AT_ONCE = 64  # pictures in one forward pass
 _STRIP = 12  # pictures on the strip

@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 from balanced_gan.errors import InputError
 from balanced_gan.files import write_whole
-from balanced_gan.pictures import captioned, encode_png, sheet, to_uint8
 from balanced_gan.plots import points_png
 from balanced_gan.settings import Settings
+from balanced_gan.sheets import captioned, encode_png, sheet, to_uint8
 
 IMAGES = Path("images")  # below the folder the program is started in
 _SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen

@@ -33,9 +33,10 @@ from balanced_gan.networks import (
     pictures_from,
     stages,
 )
-from balanced_gan.pictures import batches, encode_png, load_folder, sheet
+from balanced_gan.pictures import batches, load_folder
 from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.settings import Settings
+from balanced_gan.sheets import encode_png, sheet
 
 TABLE = Path(__file__).with_name("ablations.csv")
 COLUMNS = ["variant", "seed", "batches", "cpu_seconds", "swd", "precision", "recall", "density"]

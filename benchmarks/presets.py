@@ -20,10 +20,11 @@ from faces import share_with_face
 from matplotlib.figure import Figure
 from report import publish, table
 
-from balanced_gan.pictures import encode_png, load_folder
+from balanced_gan.pictures import load_folder
 from balanced_gan.plots import turns_of
 from balanced_gan.presets import PRESETS
 from balanced_gan.settings import preset_values
+from balanced_gan.sheets import encode_png
 
 PROJECT = Path(__file__).parents[1]
 # Batches between two grids, so that each preset draws one every ten to thirty seconds; but a

@@ -144,8 +144,8 @@ def measure(name, data, folder):
     from faces import share_with_face
 
     from balanced_gan.evaluation import as_trained, evaluate, see
-    from balanced_gan.pictures import sheet
     from balanced_gan.settings import Settings
+    from balanced_gan.sheets import sheet
 
     job = JOBS[name]
     training, held_out = split(data, job)

@@ -8,7 +8,7 @@ from conftest import PROJECT, TINY
 from PIL import Image
 from test_pictures import bad_files
 
-from balanced_gan.pictures import encode_png
+from balanced_gan.sheets import encode_png
 
 
 @pytest.fixture

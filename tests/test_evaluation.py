@@ -18,9 +18,9 @@ from balanced_gan import (
 )
 from balanced_gan.drawn_faces import draw_faces
 from balanced_gan.errors import InputError
-from balanced_gan.pictures import encode_png
 from balanced_gan.run import Run
 from balanced_gan.runs import create_run
+from balanced_gan.sheets import encode_png
 
 
 @pytest.fixture

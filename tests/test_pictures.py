@@ -11,16 +11,8 @@ from conftest import REAL_PICTURES
 from PIL import Image
 
 from balanced_gan import InputError
-from balanced_gan.pictures import (
-    SUFFIXES,
-    batches,
-    encode_png,
-    find_pictures,
-    fit_square,
-    load_folder,
-    sheet,
-    to_uint8,
-)
+from balanced_gan.pictures import SUFFIXES, batches, find_pictures, fit_square, load_folder
+from balanced_gan.sheets import encode_png, sheet, to_uint8
 
 
 def load(folder, size=32, channels=3, crop="center", **kwargs):

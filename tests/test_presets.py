@@ -8,9 +8,9 @@ import pytest
 from conftest import REAL_PICTURES
 from PIL import Image
 
-from balanced_gan.pictures import encode_png
 from balanced_gan.presets import PRESETS
 from balanced_gan.settings import preset_values
+from balanced_gan.sheets import encode_png
 
 SMALL = ["--width", "4", "--batch_size", "8", "--max_images", "20", "--precision", "float32"]
 

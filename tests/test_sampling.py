@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from balanced_gan import InputError, Settings, build_discriminator, build_generator
-from balanced_gan.pictures import to_uint8
 from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.runs import create_run
 from balanced_gan.sampling import (
@@ -17,6 +16,7 @@ from balanced_gan.sampling import (
     load_network,
     sheet_png,
 )
+from balanced_gan.sheets import to_uint8
 
 
 def test_latents_depend_on_their_own_seed_only():
