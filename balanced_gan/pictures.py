@@ -1,7 +1,7 @@
-"""Pictures in and out: folder -> uint8 arrays -> batches in [-1, 1], and back to PNG files.
+"""Pictures in: folder -> uint8 arrays -> batches in [-1, 1]; the way back is `sheets.py`'s.
 
-The only place that knows crops, OpenCV's blue-green-red order and the step between uint8
-and [-1, 1]; file formats are `decoding.py`'s. Everywhere else a picture is RGB (or grey).
+The only place that knows crops; file formats are `decoding.py`'s. From here on a picture is RGB
+(or grey), not in OpenCV's blue-green-red order.
 """
 
 import io
