@@ -1,10 +1,14 @@
 """What is made of a trained run: how exact exports are, how fast the explorer answers, how many
-faces `--crop face` finds.
+faces `--crop face` finds; and whether all of it can be made of every preset's run.
 
     python benchmarks/outputs.py --run RUN_FOLDER     of a run of the default on portraits
+    python benchmarks/outputs.py                      only the presets, about ten minutes
 """
 
+import itertools
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,9 +23,11 @@ from report import publish, table
 
 from balanced_gan import InputError, explore, export, sampling, training
 from balanced_gan.face_crop import find_faces
+from balanced_gan.presets import PRESETS
 from balanced_gan.run import Run
 from balanced_gan.settings import Settings
 
+TRAIN_PY = [sys.executable, Path(__file__).parents[1] / "train.py"]
 SNAPSHOTS = 200
 HEIGHT, WIDTH = 900, 1200
 CALLS = 200
@@ -97,10 +103,89 @@ def face_recall(folder):
     return right, wrong
 
 
+def train_py(folder, *arguments):
+    command = [*map(str, TRAIN_PY), *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def every_preset():
+    """A row for each preset, size and number of channels: what could not be made of its run."""
+    commands = {
+        "generate": ["--columns", 4, "--captions"],
+        "interpolate": ["--frames_between", 3],
+        "evaluate": [],
+        "report": [],
+    }
+    rows = []
+    images = itertools.product([name for name in PRESETS if name != "sine"], (64, 128), (3, 1))
+    for preset, size, channels in images:
+        failed, differences = [], []
+        with tempfile.TemporaryDirectory() as place:
+            options = ["--image_size", size, "--channels", channels, "--max_images", 100]
+            options += ["--steps", 4, "--batch_size", 8, "--evaluate_every_minutes", 0]
+            code, said = train_py(place, "--preset", preset, *options)
+            if code:
+                sys.exit(f"{preset}, {size}, {channels}: {said}")
+            for name, more in commands.items():
+                code, said = train_py(place, "--TYPE", name, *more)
+                if code:
+                    failed.append(f"{name}: {said.strip()}")
+            run = Run(next(Path(place, "runs").iterdir()))
+            for kind in export.FORMATS:
+                try:
+                    differences.append(export.export(run, False, kind, Path(place, "out"))[1])
+                except InputError as error:
+                    failed.append(f"{kind}: {error}")
+            sampler = sampling.load_sampler(run, False, 1.0)
+            pictures, _ = training.read_samples(run.settings())
+            explorer = explore.Explorer(
+                sampler.generator, sampler.discriminator, pictures, run.settings().latent_prior
+            )
+            explore.build_page(explorer, preset, Path(place, "explored"))
+            if explorer.see(explorer.latent(0, 1, 0.5)).picture.shape[:2] != (size, size):
+                failed.append("explore: a picture of another size")
+        colour = "colour" if channels == 3 else "grey"
+        largest = f"{max(differences):.3f}"
+        rows.append([preset, size, colour, largest, "; ".join(failed) or "nothing"])
+        print(rows[-1], flush=True)
+    return rows
+
+
+def sine_sentences():
+    """What each command says of a run of points."""
+    with tempfile.TemporaryDirectory() as place:
+        train_py(place, "--preset", "sine", "--steps", 4)
+        kinds = {
+            "generate": [],
+            "report": [],
+            "evaluate": [],
+            "interpolate": [],
+            "explore": [],
+            "export": ["--format", "keras"],
+        }
+        answers = {name: train_py(place, "--TYPE", name, *more) for name, more in kinds.items()}
+    return [
+        [name, "works" if code == 0 else said.strip().removeprefix("Error: ")]
+        for name, (code, said) in answers.items()
+    ]
+
+
 @click.command()
 @click.option("--data", default="../shared/data", show_default=True, type=Path)
-@click.option("--run", "folder", required=True, type=Path, help="Folder of a trained run.")
+@click.option("--run", "folder", type=Path, help="Folder of a trained run.")
 def main(data, folder):
+    if folder is None:
+        publish(
+            "Every preset, seen and taken away",
+            "Of a run of four batches of each preset on drawn faces: `generate`, `interpolate`, "
+            "`evaluate`, `report`, `explore` and `export` to all formats. *Difference*: the "
+            "largest of all exports, in levels of 255.",
+            table(["preset", "size", "pictures", "difference", "not made"], every_preset()),
+            "Of points, the preset `sine`:",
+            table(["--TYPE", "what it says"], sine_sentences()),
+        )
+        return
     run = Run(folder.resolve())
     times = explorer_times(run)
     right, wrong = face_recall(data / "congress_400")
