@@ -95,6 +95,11 @@ def bad_files(folder):
     damaged[200:260] = bytes(60)
     (folder / "damaged.png").write_bytes(damaged)
     expected["damaged.png"] = "not a picture that OpenCV can read"
+    # OpenCV would wait for 2 GiB of a chunk.
+    damaged = bytearray(buffer.getvalue())
+    damaged[33:37] = struct.pack(">I", 2**31 - 1)
+    (folder / "greedy.png").write_bytes(damaged)
+    expected["greedy.png"] = "cut short"
     (folder / "empty.jpg").touch()
     expected["empty.jpg"] = "an empty file"
     (folder / "text.png").write_text("not a picture at all, but long enough to look like one")
