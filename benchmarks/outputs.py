@@ -179,9 +179,9 @@ def main(data, folder):
     if folder is None:
         publish(
             "Every preset, seen and taken away",
-            "Of a run of four batches of each preset at width 16 on drawn faces: `generate`, `interpolate`, "
-            "`evaluate`, `report`, `explore` and `export` to all formats. *Difference*: the "
-            "largest of all exports, in levels of 255.",
+            "Of a run of four batches of each preset at width 16 on drawn faces: `generate`, "
+            "`interpolate`, `evaluate`, `report`, `explore` and `export` to all formats. "
+            "*Difference*: the largest of all exports, in levels of 255.",
             table(["preset", "size", "pictures", "difference", "not made"], every_preset()),
             "Of points, the preset `sine`:",
             table(["--TYPE", "what it says"], sine_sentences()),
