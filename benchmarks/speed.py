@@ -1,0 +1,389 @@
+"""How near to this machine's limit training runs, and what one would wait with other programs.
+
+    python benchmarks/speed.py                all parts, about 15 minutes
+    python benchmarks/speed.py --part step    one of them
+
+Everything that is compared takes turns, round by round; the ratios are medians over rounds. PyTorch
+is compared with if it is installed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import click
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+from report import publish, table
+
+from balanced_gan import Settings, pictures, training
+from balanced_gan.networks import UpsampledConv2D
+from balanced_gan.settings import preset_values
+
+PROJECT = Path(__file__).parents[1]
+COMMAND = [sys.executable, PROJECT / "train.py"]
+BATCHES = 12  # of each contender a round
+TINY = ["--width", "4", "--latent_dim", "8", "--precision", "float32"]
+
+
+def median(values):
+    return float(np.median(values))
+
+
+def seconds_of(work):
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def multiplications(network):
+    """`(forward, of the first convolution)`: FLOP a picture, two for each product.
+
+    Counted from the layers; what is not a convolution or a product of matrices is less than a
+    hundredth.
+    """
+    counts = []
+    for layer in network.layers:
+        if not layer.weights or isinstance(layer, layers.BatchNormalization):
+            continue
+        weights = np.prod(layer.kernel.shape)
+        if isinstance(layer, layers.Dense):
+            places = 1
+        elif isinstance(layer, layers.Conv2DTranspose):
+            places = np.prod(layer.input.shape[1:3])
+        elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= layer._SMALLEST:
+            places = np.prod(layer.input.shape[1:3]) * 16 / 9  # four by four taps, not three
+        else:
+            places = np.prod(layer.output.shape[1:3])
+        counts.append(2 * weights * places)
+    return sum(counts), counts[0]
+
+
+def turns_cost(gan):
+    """`(turn of G, turn of D)`: GFLOP a picture, forward and backward, as `train_step` does."""
+    generator, _ = multiplications(gan.generator)
+    judge, first = multiplications(gan.discriminator)
+    forward = generator + 2 * judge
+    # Backward, each layer costs its forward pass for its weights and once more for its input;
+    # nobody asks for the gradient of the real pictures, or of latents (a dense layer's).
+    of_generator = forward + judge + 2 * generator
+    of_discriminator = forward + 2 * (2 * judge - first)
+    return of_generator / 1e9, of_discriminator / 1e9
+
+
+def ceilings():
+    """Name -> function that does the work once, and its GFLOP or GB."""
+
+    def product(dtype):
+        a = tf.cast(tf.random.normal((2048, 2048)), dtype)
+        multiply = tf.function(lambda: tf.linalg.matmul(a, a))
+        multiply()
+        return lambda: multiply().numpy()
+
+    source, target = np.ones(2**26, np.uint8), np.empty(2**26, np.uint8)
+    return {
+        "float32": (product("float32"), 2 * 2048**3 / 1e9),
+        "bfloat16": (product("bfloat16"), 2 * 2048**3 / 1e9),
+        "copy": (lambda: np.copyto(target, source), 2 * 2**26 / 1e9),
+    }
+
+
+class PlainGAN(keras.Model):
+    """A DCGAN as the examples of Keras have it: both networks trained on each batch, the
+    discriminator on real and generated pictures at once, then the generator with new latents."""
+
+    def __init__(self, generator, discriminator):
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+        self.loss_fn = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.loss_trackers = [keras.metrics.Mean(name=name) for name in ("d_loss", "g_loss")]
+
+    def compile(self):
+        super().compile(optimizer=None)
+        self.optimizers = [keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)]
+
+    def train_step(self, real):
+        count, length = ops.shape(real)[0], self.generator.input_shape[-1]
+        generated = self.generator(keras.random.normal((count, length)), training=True)
+        both = ops.concatenate([generated, real])
+        labels = ops.concatenate([ops.zeros((count, 1)), ops.ones((count, 1))])
+        with tf.GradientTape() as tape:
+            loss_d = self.loss_fn(labels, self.discriminator(both, training=True))
+        self._apply(tape, loss_d, self.discriminator, self.optimizers[0])
+        with tf.GradientTape() as tape:
+            generated = self.generator(keras.random.normal((count, length)), training=True)
+            judged = self.discriminator(generated, training=True)
+            loss_g = self.loss_fn(ops.ones((count, 1)), judged)
+        self._apply(tape, loss_g, self.generator, self.optimizers[1])
+        for tracker, loss in zip(self.loss_trackers, (loss_d, loss_g), strict=True):
+            tracker.update_state(loss)
+        return {tracker.name: tracker.result() for tracker in self.loss_trackers}
+
+    def _apply(self, tape, loss, network, optimizer):
+        variables = network.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+
+
+def keras_batches(model, batch_size):
+    """A function that trains some batches as in the middle of `fit` -> seconds a batch."""
+    data = np.random.default_rng(0).integers(0, 255, (512, 64, 64, 3), np.uint8)
+    iterator = iter(pictures.batches(data, batch_size, 0, True))
+    # To begin a `fit` takes a second, which a training does once.
+    model.make_train_function()
+
+    def train():
+        began = time.perf_counter()
+        for _ in range(BATCHES):
+            logs = model.train_function(iterator)
+        float(next(iter(logs.values())))  # waits until it is done
+        return (time.perf_counter() - began) / BATCHES
+
+    return train
+
+
+def torch_contenders(batch_size):
+    """Name -> function that gives PyTorch's seconds a batch, for each of its modes that runs here;
+    none without PyTorch."""
+    if not find_spec("torch"):
+        click.echo("PyTorch is not installed, and not compared with.")
+        return {}
+    script = PROJECT / "benchmarks" / "pytorch_speed.py"
+    process = subprocess.Popen(
+        [*map(str, (sys.executable, script, batch_size, BATCHES))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+
+    def ask(name):
+        process.stdin.write(f"{name}\n")
+        return float(process.stdout.readline())
+
+    names = iter(lambda: process.stdout.readline().strip(), "")
+    return {name: partial(ask, name) for name in names}
+
+
+def build(preset, precision, **changes):
+    values = preset_values(preset) | {"precision": precision} | changes
+    return training.build_gan(Settings(**values))
+
+
+def measure_step(rounds):
+    """Our step against the ceilings, and against other programs with the networks of `dcgan`."""
+    faster, _ = training.faster_precision()
+    size = Settings.batch_size
+    gans = {
+        f"default networks, batch {size}, {precision}": build("balanced", precision)
+        for precision in ("float32", "bfloat16")
+    }
+    ours = "dcgan's networks, rule of balance"
+    gans[f"{ours}, batch 32, {faster}"] = build("dcgan", faster, balance="margin")
+    work = {
+        name: keras_batches(gan, 32 if name.startswith(ours) else size)
+        for name, gan in gans.items()
+    }
+    for precision in ("float32", "bfloat16"):
+        # As in build_gan; determinism, which that switches on, cannot be switched off again
+        # and costs nothing that could be measured.
+        keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+        gan = PlainGAN(
+            *(build("dcgan", precision).generator, build("dcgan", precision).discriminator)
+        )
+        gan.compile()
+        keras.config.set_dtype_policy("float32")
+        work[f"plain Keras GAN, batch 32, {precision}"] = keras_batches(gan, 32)
+    work |= {f"{name}, batch 32": train for name, train in torch_contenders(32).items()}
+    limits = ceilings()
+    seconds = {name: [] for name in (*limits, *work)}
+    turns = {}
+    for name in work:
+        work[name]()  # compiles
+    for _ in range(rounds):
+        for name, (limit, _) in limits.items():
+            seconds[name].append(min(seconds_of(limit) for _ in range(5)))
+        for name, train in work.items():
+            if name in gans:
+                before = int(gans[name].generator_turns)
+            seconds[name].append(train())
+            if name in gans:
+                turns.setdefault(name, []).append(int(gans[name].generator_turns) - before)
+    speeds = {name: amount / np.array(seconds[name]) for name, (_, amount) in limits.items()}
+    rows = []
+    for name, gan in gans.items():
+        share = np.array(turns[name]) / BATCHES
+        of_g, of_d = turns_cost(gan)
+        size_of_batch = 32 if name.startswith(ours) else size
+        done = size_of_batch * (share * of_g + (1 - share) * of_d) / np.array(seconds[name])
+        precision = name.split()[-1]
+        rows.append(
+            [
+                name,
+                f"{of_g:.2f}",
+                f"{of_d:.2f}",
+                f"{1000 * median(seconds[name]):.0f}",
+                f"{size_of_batch / median(seconds[name]):.0f}",
+                f"{median(done):.0f}",
+                f"{median(done / speeds[precision]):.0%}",
+            ]
+        )
+    mine = np.array(next(seconds[name] for name in gans if name.startswith(ours)))
+    others = [
+        [
+            name,
+            f"{1000 * median(seconds[name]):.0f}",
+            f"{median(np.array(seconds[name]) / mine):.1f}",
+        ]
+        for name in work
+        if name.startswith((ours, "plain", "PyTorch"))
+    ]
+    publish(
+        "Speed of a training step",
+        f"Medians of {rounds} rounds of {BATCHES} batches each. This machine's "
+        "ceilings in the same rounds: "
+        f"a product of 2048x2048 matrices {median(speeds['float32']):.0f} GFLOP/s in float32 and "
+        f"{median(speeds['bfloat16']):.0f} in bfloat16, a copy of 64 MiB "
+        f"{median(speeds['copy']):.1f} GB/s read and written. FLOP are counted from the layers.",
+        table(
+            [
+                "ours",
+                "GFLOP a picture, turn of G",
+                "turn of D",
+                "ms a batch",
+                "images/s",
+                "GFLOP/s",
+                "of the ceiling",
+            ],
+            rows,
+        ),
+        "The same networks (`dcgan`'s), 32 pictures a batch. Ours trains one network a batch, "
+        "chosen by the rule; the others both, as they do.",
+        table(["program", "ms a batch", "ours is so many times faster"], others),
+    )
+
+
+def synthetic_jpegs(folder, count, side):
+    """Writes smooth coloured noise as JPEGs; 20 different ones, linked under many names."""
+    import cv2
+
+    random = np.random.default_rng(0)
+    folder.mkdir()
+    for number in range(min(count, 20)):
+        noise = random.integers(0, 255, (16, 16, 3), np.uint8)
+        picture = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number:06d}.jpg"), picture)
+    for number in range(20, count):
+        os.link(folder / f"{number % 20:06d}.jpg", folder / f"{number:06d}.jpg")
+
+
+def watch(arguments, folder, until=()):
+    """Runs train.py -> `(seconds, seconds to each file of a pattern, peak MiB)`."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [*map(str, COMMAND), *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    found = {}
+    while len(found) < len(until) and process.poll() is None:
+        for name, is_there in until:
+            if name not in found and is_there():
+                found[name] = time.monotonic() - began
+        time.sleep(0.01)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"train.py {' '.join(map(str, arguments))} failed")
+    return time.monotonic() - began, found, usage.ru_maxrss / 1024
+
+
+def measure_waiting(rounds, data):
+    """What a user waits for: help, the first batch, the first picture, 1,000 pictures."""
+    rows = {
+        "`--help`": [],
+        "command to first trained batch": [],
+        "command to first grid on disk": [],
+        "`--dry_run`": [],
+        "`--TYPE generate --img_num 1000`": [],
+    }
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+
+        def first_batch():
+            files = list(folder.glob("runs/*/history.csv"))
+            return bool(files) and max(len(f.read_text().splitlines()) for f in files) > 1
+
+        def first_grid():
+            return bool(list(folder.glob("runs/*/grids/step-*.png")))
+
+        until = [("batch", first_batch), ("grid", first_grid)]
+        train = ["--path", data / "congress_400", "--steps", 30, "--grid_every_steps", 20]
+        watch([*train, "--seed", 999], folder)  # warm: the cache is there, files are in memory
+        for _ in range(rounds):
+            rows["`--help`"].append(watch(["--help"], folder)[0])
+            rows["`--dry_run`"].append(watch([*train, "--dry_run"], folder)[0])
+            for run in folder.glob("runs/0*"):
+                subprocess.run(["rm", "-r", run])
+            _, found, _ = watch(train, folder, until)
+            rows["command to first trained batch"].append(found["batch"])
+            rows["command to first grid on disk"].append(found["grid"])
+            generate = ["--TYPE", "generate", "--img_num", 1000]
+            rows["`--TYPE generate --img_num 1000`"].append(watch(generate, folder)[0])
+    publish(
+        "Waiting",
+        f"Medians of {rounds} rounds with congress_400 and default networks, files in the disk's "
+        "cache, in seconds. The first grid is asked for after 20 batches.",
+        table(["what", "s"], [[name, f"{median(values):.2f}"] for name, values in rows.items()]),
+    )
+
+
+def measure_memory():
+    """Peak memory and the second start, for more and more pictures."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for count in (400, 5000, 100_000):
+            synthetic_jpegs(folder / str(count), count, 96)
+            tiny = [*TINY, "--path", folder / str(count), "--evaluate_every_minutes", 0]
+            first = watch([*tiny, "--steps", 5], folder)
+            second = watch([*tiny, "--steps", 5, "--new"], folder)
+            whole = watch(["--path", folder / str(count), "--steps", 300, "--new"], folder)
+            rows.append(
+                [f"{count:,}", *(f"{x[0]:.1f}" for x in (first, second)), f"{whole[2]:.0f}"]
+            )
+    publish(
+        "Many pictures",
+        "Pictures are JPEGs of 96x96. Seconds from start to end of `train.py` with a tiny network "
+        "and 5 batches: the first time, when the folder is decoded, and the second, when it is "
+        "found in runs/cache. Peak memory (largest resident size) of 300 batches of the default "
+        "networks.",
+        table(["pictures", "s, first time", "s, second time", "peak MiB"], rows),
+    )
+
+
+@click.command()
+@click.option("--data", default="../shared/data", show_default=True, type=Path)
+@click.option("--part", "parts", multiple=True, type=click.Choice(["step", "waiting", "memory"]))
+@click.option("--rounds", default=7, show_default=True)
+def main(data, parts, rounds):
+    parts = parts or ("step", "waiting", "memory")
+    if "step" in parts:
+        measure_step(rounds)
+    if "waiting" in parts:
+        measure_waiting(rounds, data.resolve())
+    if "memory" in parts:
+        measure_memory()
+
+
+if __name__ == "__main__":
+    main()
