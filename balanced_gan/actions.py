@@ -12,11 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
+import numpy as np
 
+from balanced_gan import distribute
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable, write_whole
 from balanced_gan.quiet import quiet_libraries
 from balanced_gan.runs import all_runs, create_run
+from balanced_gan.settings import Settings
 
 _SHOWN_FACES = 400  # on the sheet of a dry run
 _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
@@ -39,11 +42,18 @@ def train(settings, run, dry_run):
         _need("--tensorboard", "tensorboard")
     if settings.preview:
         _need("--preview", "rich_pixels", "rich-pixels")
-    with _quiet_import():
+    workers = distribute.cluster().count
+    if workers > 1:
+        click.echo(f"Workers:  {workers}; waiting until all are there")
+    with _quiet_import(distribute.strategy):
         from balanced_gan import training
+    if settings.balance == "repeat" and distribute.strategy().num_replicas_in_sync > 1:
+        raise InputError("--balance repeat trains on one CPU or GPU only. Received: --workers")
+    distribute.text_from_chief(settings.to_json())
     if dry_run:
         settings = dataclasses.replace(settings, cache=False)  # which would be written
     samples, skipped = training.read_samples(settings)
+    distribute.from_chief([np.int64(len(samples))])
     if settings.of_points:
         click.echo(f"Points:   {len(samples)} on the curve y = sin(x)")
     else:
@@ -65,6 +75,7 @@ def train(settings, run, dry_run):
         click.echo(
             f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"
         )
+    distribute.text_from_chief(settings.precision)
     if dry_run:
         _show_job(settings, samples, training)
         return
@@ -108,6 +119,31 @@ def _need(option, package, to_install=None):
             f"{option} needs a package that is not installed: "
             f"python -m pip install {to_install or package}"
         )
+
+
+def assist(path):
+    """Trains as a worker that is not the chief: with the chief's settings, without a run folder.
+
+    Args:
+        path: where the chief's pictures are on this machine, or None for the same path.
+    """
+    number, count = distribute.cluster()
+    click.echo(f"Worker:   {number} of 0 to {count - 1}; waiting until all are there")
+    with _quiet_import(distribute.strategy):
+        from balanced_gan import training
+    settings = Settings.from_json(distribute.text_from_chief(""))
+    if path is not None:
+        settings = dataclasses.replace(settings, path=path)
+    samples, _ = training.read_samples(settings)
+    (chiefs,) = distribute.from_chief([np.int64(0)])
+    if chiefs != len(samples):
+        raise InputError(
+            f"This worker found {len(samples)} pictures and the chief {chiefs}: all need the same "
+            f"ones. Received: path={settings.path!r}"
+        )
+    settings = dataclasses.replace(settings, precision=distribute.text_from_chief(""))
+    outcome = training.train(settings, None, samples)
+    click.echo(f"Done:     {outcome.steps} batches; the chief has the run")
 
 
 def _show_job(settings, samples, training):
@@ -343,12 +379,16 @@ def evaluate(run, best, path, seed, inception_weights):
 
 
 @contextmanager
-def _quiet_import():
-    """Imports TensorFlow without its messages, which come before its own log level counts."""
+def _quiet_import(prepare=lambda: None):
+    """Imports TensorFlow without its messages, which come before its own log level counts.
+
+    `prepare` is called before TensorFlow computes anything.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
     with quiet_libraries():
         import tensorflow as tf
 
+        prepare()
         tf.zeros(1)  # the first operation prints them once more
         yield

@@ -11,6 +11,8 @@ faces and falser colours after the same number of batches.
 import keras
 from keras import ops
 
+from balanced_gan.distribute import draw
+
 SHIFT = 1 / 8  # of the side, in each direction
 CUTOUT = 1 / 2  # side of the erased square, as a share of the picture's
 
@@ -53,7 +55,7 @@ def cutout(pictures, seed):
     positions = ops.arange(size, dtype="float32")
 
     def within_the_square():
-        centres = keras.random.uniform((batch, 1, 1), 0, size, seed=seed)
+        centres = draw(keras.random.uniform, (batch, 1, 1), 0, size, seed=seed)
         return ops.abs(positions - centres) < size * CUTOUT / 2  # (B, 1, S)
 
     rows, columns = ops.transpose(within_the_square(), (0, 2, 1)), within_the_square()
@@ -66,6 +68,6 @@ def _shift_matrices(pictures, seed):
     size = pictures.shape[1]
     most = int(size * SHIFT)
     shape = (ops.shape(pictures)[0], 1, 1)
-    shift = keras.random.randint(shape, -most, most + 1, seed=seed)
+    shift = draw(keras.random.randint, shape, -most, most + 1, seed=seed)
     index = ops.arange(size, dtype="int32")
     return ops.cast(index[None, :] == index[:, None] + shift, pictures.dtype)

@@ -7,12 +7,15 @@ read from the model's own counter, `gan.batches`, which goes on counting when a 
 
 import sys
 import time
+from contextlib import suppress
 
 import keras
+import numpy as np
 from tqdm import tqdm
 
-from balanced_gan import metadata
+from balanced_gan import distribute, metadata
 from balanced_gan.errors import InputError
+from balanced_gan.run import all_variables
 
 _ASLEEP = 600  # seconds without a look at the clock that no batch takes: the machine slept
 
@@ -97,14 +100,37 @@ class Stop(keras.callbacks.Callback):
         """How much of the budget is spent, from 0 to 1."""
         shares = [0.0]
         if self.last_step:
-            shares.append(int(self.model.batches) / self.last_step)
+            shares.append(self.model.steps_done / self.last_step)
         if self.minutes:
             shares.append(self.clock.seconds() / (60 * self.minutes))
         return min(1.0, max(shares))
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.asked or self.share_done() >= 1:
+        # All workers must stop on the same batch: the next one needs everybody.
+        self.asked, done = distribute.anyone([self.asked, self.share_done() >= 1])
+        if self.asked or done:
             self.model.stop_training = True
+
+
+class Sanity(keras.callbacks.Callback):
+    """Notices losses and weights that are no numbers.
+
+    On all workers on the same batch, since the losses are everybody's and the weights the same.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises:
+        FloatingPointError: if a loss is no number.
+        """
+        if not np.isfinite([logs["loss_G"], logs["loss_D"]]).all():
+            raise FloatingPointError(f"a loss was no number at batch {self.model.steps_done}")
+
+    def on_train_end(self, logs=None):
+        """Raises:
+        FloatingPointError: if a weight is no number.
+        """
+        if not all(np.isfinite(variable.numpy()).all() for variable in all_variables(self.model)):
+            raise FloatingPointError(f"a weight was no number at batch {self.model.steps_done}")
 
 
 class Progress(keras.callbacks.Callback):
@@ -139,14 +165,17 @@ class Progress(keras.callbacks.Callback):
             self.began = time.monotonic()
         else:
             speed = batch * self.batch_size / (time.monotonic() - self.began)
-            turns = int(self.model.generator_turns), int(self.model.discriminator_turns)
+            turns = (
+                int(self.model.generator_turns.numpy()),
+                int(self.model.discriminator_turns.numpy()),
+            )
             share = 100 * turns[0] / sum(turns)
             self.bar.set_postfix_str(
                 f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
                 f"gap {logs['gap']:+.2f}, {turn_name(logs)} trains, G {share:.0f}%",
                 refresh=False,
             )
-        epoch = -(-int(self.model.batches) // self.per_epoch)
+        epoch = -(-self.model.steps_done // self.per_epoch)
         epochs = f"/{-(-self.stop.last_step // self.per_epoch)}" if self.stop.last_step else ""
         self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
         self.bar.update(self.stop.share_done() - self.bar.n)
@@ -173,10 +202,10 @@ class History(Writer):
         self.per_epoch = per_epoch
 
     def on_train_begin(self, logs=None):
-        self.file, self.writer = self.run.open_history(int(self.model.batches))
+        self.file, self.writer = self.run.open_history(self.model.steps_done)
 
     def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model.batches)
+        step = self.model.steps_done
         row = [
             step,
             -(-step // self.per_epoch),
@@ -211,7 +240,9 @@ class Checkpoints(Writer):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.clock.seconds() - self.last >= self.every_seconds:
-            self.attempt(self._save)
+            # `Sanity` meets a weight that is no number in the next loss, on all workers.
+            with suppress(FloatingPointError):
+                self.attempt(self._save)
             self.last = self.clock.seconds()
 
     def on_train_end(self, logs=None):
@@ -244,7 +275,7 @@ class Record(Writer):
         self.batch_size = batch_size
 
     def on_train_begin(self, logs=None):
-        self.first, self.before = int(self.model.batches), self.clock.seconds()
+        self.first, self.before = self.model.steps_done, self.clock.seconds()
         self.metadata = {
             "parameters": {
                 "generator": self.model.generator.count_params(),
@@ -254,12 +285,13 @@ class Record(Writer):
             "sessions": self.run.metadata()["sessions"],
         }
         self.session = {"began": metadata.now(), "machine": metadata.machine()}
+        self.session["workers"] = distribute.cluster().count
         self.metadata["sessions"].append(self.session)
         self.attempt(lambda: self.run.save_metadata(self.metadata))
 
     def on_train_end(self, logs=None):
         seconds = self.clock.seconds() - self.before
-        batches = int(self.model.batches) - self.first
+        batches = self.model.steps_done - self.first
         self.session |= {
             "ended": metadata.now(),
             "minutes": round(seconds / 60, 2),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from balanced_gan import actions
+from balanced_gan import actions, distribute
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
 from balanced_gan.runs import find_run, matching_run
@@ -70,6 +70,14 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
     group="What to do",
     only=("generate", "interpolate", "explore", "evaluate", "export"),
     help="Use the networks of the best evaluation while training, not the newest.",
+)
+@option(
+    "--workers",
+    group="What to do",
+    only=("train",),
+    type=click.IntRange(1, 256),
+    help="Train with so many processes on this machine, each on its part of every batch; for "
+    "several machines see docs/scaling.md. [default: 1, or as TF_CONFIG says]",
 )
 @settings_options
 @option(
@@ -196,6 +204,7 @@ def command(
     new,
     dry_run,
     best,
+    workers,
     img_num,
     top,
     truncation,
@@ -276,6 +285,9 @@ def command(
         )
     except InputError as error:  # such as nan, which is in no range and out of none
         raise click.UsageError(f"--{error}") from None
+    if not distribute.cluster().is_chief:
+        actions.assist(given_values.get("path"))
+        return
     run = None
     if resume or run_name:
         run = find_run(run_name)
@@ -284,7 +296,8 @@ def command(
         run = matching_run(settings)
         if run:
             settings = dataclasses.replace(settings, precision=run.settings().precision)
-    actions.train(settings, run, dry_run)
+    with distribute.local_workers(None if dry_run else workers):
+        actions.train(settings, run, dry_run)
 
 
 def _continued(run, given):

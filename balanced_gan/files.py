@@ -1,19 +1,23 @@
 """Files that are written whole or not at all, and names that a terminal can be shown."""
 
 import os
+from contextlib import contextmanager
 
 
-def write_whole(path, data):
-    """Writes a file so that a crash leaves the old one or the new one, never half of it.
+@contextmanager
+def whole_file(path):
+    """Opens a file for writing so that a crash leaves the old one or the new one, never half of it.
 
     Args:
         path: a `pathlib.Path`; its folder must exist.
-        data: bytes.
+
+    Yields:
+        A file object for bytes, which takes the path's place in the end.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -21,6 +25,12 @@ def write_whole(path, data):
         temporary.unlink(missing_ok=True)  # half a file on a full disk
         error.filename = error.filename or str(path)
         raise
+
+
+def write_whole(path, data):
+    """Writes bytes to a `whole_file`."""
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def printable(name):

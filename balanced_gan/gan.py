@@ -6,6 +6,7 @@ from keras import ops
 
 from balanced_gan.augment import augment
 from balanced_gan.balance import next_streak, repeat_again, whose_turn
+from balanced_gan.distribute import draw, mean, share_of
 from balanced_gan.losses import discriminator_loss, generator_loss, slope_penalty
 from balanced_gan.networks import plain_copy
 from balanced_gan.optimizers import build_optimizer
@@ -93,6 +94,11 @@ class BalancedGAN(keras.Model):
         )
         self.built = True
 
+    @property
+    def steps_done(self):
+        """Batches trained, an int."""
+        return int(self.batches.numpy())
+
     def _counter(self, name):
         return self.add_weight(
             shape=(), initializer="zeros", dtype="int32", trainable=False, name=name
@@ -129,12 +135,12 @@ class BalancedGAN(keras.Model):
             A dict of scalars: `loss_G`, `loss_D`, `gap` (of this batch), and
             `turn_G` and `turn_D`, how often each network trained on it.
         """
-        latents = self.random_latents(ops.shape(real)[0])
         self.batches.assign_add(1)
         if self.balance in ("usual", "repeat"):
-            loss_g, loss_d, turn_g, turn_d = self._one_after_the_other(real, latents)
+            results = self._run(self._one_after_the_other, real)
+            loss_g, loss_d, turn_g, turn_d = self._first(results)
         else:
-            loss_g, loss_d, turn_g, turn_d = self._from_one_forward_pass(real, latents)
+            loss_g, loss_d, turn_g, turn_d = self._from_one_forward_pass(real)
         self.generator_turns.assign_add(turn_g)
         self.discriminator_turns.assign_add(turn_d)
         return {
@@ -145,12 +151,32 @@ class BalancedGAN(keras.Model):
             "turn_D": turn_d,
         }
 
-    def _from_one_forward_pass(self, real, latents):
-        """Ours: forward once, losses, whose turn, that network's update.
+    def make_train_function(self, force=False):
+        """Keras's, and with several replicas one that calls `train_step` outside of them: whose
+        turn it is follows from the mean of all losses, and is the same for all."""
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            super().make_train_function(force)
+        elif force or self.train_function is None:
+            step = tf.function(self.train_step, autograph=False)
+            self.train_function = lambda batches: step(next(batches))
 
-        Returns:
-            `(loss_g, loss_d, turn_g, turn_d)`, all scalars.
-        """
+    def _run(self, function, *args):
+        """Calls a function on every replica; returns what each returns, as `tf.distribute` does."""
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:  # Keras is on it already
+            return function(*args)
+        return strategy.run(function, args=args)
+
+    def _first(self, values):
+        """Of values that are the same on all replicas, those of the first in this process."""
+        results = map(self.distribute_strategy.experimental_local_results, values)
+        return [result[0] for result in results]
+
+    def _forward(self, real):
+        """`(tape, loss_g, loss_d, mean_g, mean_d)`: both losses of one forward pass, for the
+        gradients those of this replica's part of the batch, for the turn those of all of it."""
+        latents = self.random_latents(ops.shape(real)[0])
         with tf.GradientTape(persistent=True) as tape:
             # training=True even when only the discriminator learns: shown pictures made
             # with moving statistics, it judges a generator that nobody trains, and both
@@ -158,13 +184,23 @@ class BalancedGAN(keras.Model):
             generated = self.generator(latents, training=True)
             loss_d, generated_logits = self._discriminator_loss(real, generated)
             loss_g = generator_loss(generated_logits)
+        return tape, loss_g, loss_d, *mean([loss_g, loss_d])
+
+    def _from_one_forward_pass(self, real):
+        """Ours: forward once, losses, whose turn, that network's update.
+
+        Returns:
+            `(loss_g, loss_d, turn_g, turn_d)`, all scalars.
+        """
+        tape, own_g, own_d, *everyones = self._run(self._forward, real)
+        loss_g, loss_d = self._first(everyones)
 
         def generator_trains():
-            self._update_generator(tape, loss_g)
+            self._run(self._update_generator, tape, own_g)
             return 1
 
         def discriminator_trains():
-            self._update_discriminator(tape, loss_d, real)
+            self._run(self._update_discriminator, tape, own_d, real)
             return 0
 
         if self.balance == "both":
@@ -178,13 +214,15 @@ class BalancedGAN(keras.Model):
         self.streak.assign(next_streak(self.streak.value, turn_g))
         return loss_g, loss_d, turn_g, 1 - turn_g
 
-    def _one_after_the_other(self, real, latents):
+    def _one_after_the_other(self, real):
         """What is usual: a discriminator step, then a generator step that faces the changed
         discriminator; with balance "repeat", further steps of the one that lags.
 
         Returns:
             `(loss_g, loss_d, turn_g, turn_d)`, all scalars; the newest loss of each.
         """
+
+        latents = self.random_latents(ops.shape(real)[0])
 
         def discriminator_step(generated):
             with tf.GradientTape() as tape:
@@ -198,6 +236,7 @@ class BalancedGAN(keras.Model):
                 loss_d = discriminator_step(generated)
             loss_g = generator_loss(self._judge(generated))
         self._update_generator(tape, loss_g)
+        loss_g, loss_d = mean([loss_g, loss_d])
         if self.balance == "usual":
             return loss_g, loss_d, 1, 1
 
@@ -232,9 +271,8 @@ class BalancedGAN(keras.Model):
         real_logits, generated_logits = self._judge(real), self._judge(generated)
         noise = 0.0
         if self.label_noise:
-            noise = keras.random.uniform(
-                ops.shape(real_logits), 0, self.label_noise, seed=self.seed_generator
-            )
+            shape = ops.shape(real_logits)
+            noise = draw(keras.random.uniform, shape, 0, self.label_noise, seed=self.seed_generator)
         return discriminator_loss(real_logits, generated_logits, noise), generated_logits
 
     def _judge(self, pictures):
@@ -255,7 +293,7 @@ class BalancedGAN(keras.Model):
 
             due = self.discriminator_turns.value % R1_EVERY == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
-        self.discriminator_optimizer.apply(gradients, variables)
+        self.discriminator_optimizer.apply(share_of(gradients), variables)
 
     def _gradients_of_penalty(self, real):
         """Of `slope_penalty` on real pictures, 16 times as heavy because of a 16th as often."""
@@ -273,7 +311,7 @@ class BalancedGAN(keras.Model):
     def _update_generator(self, tape, loss):
         """One step of the generator, and of the EMA generator after it."""
         variables = self.generator.trainable_variables
-        self.generator_optimizer.apply(tape.gradient(loss, variables), variables)
+        self.generator_optimizer.apply(share_of(tape.gradient(loss, variables)), variables)
         self._follow_generator()
 
     def _follow_generator(self):
@@ -323,8 +361,8 @@ class BalancedGAN(keras.Model):
         shape = count, self.latent_dim
         seed = self.seed_generator if seed is None else seed
         if self.latent_prior == "uniform":
-            return keras.random.uniform(shape, -1, 1, seed=seed)
-        return keras.random.normal(shape, seed=seed)
+            return draw(keras.random.uniform, shape, -1, 1, seed=seed)
+        return draw(keras.random.normal, shape, seed=seed)
 
     def generate(self, count):
         """Pictures from the EMA generator.

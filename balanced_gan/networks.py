@@ -12,6 +12,7 @@ Both sides halve or double the picture in steps of two between its full size and
 import keras
 from keras import layers, ops
 
+from balanced_gan.distribute import mean
 from balanced_gan.settings import Settings
 
 
@@ -75,6 +76,50 @@ class UpsampledConv2D(layers.Conv2D):
         return batch, 2 * height, 2 * width, self.filters
 
 
+class SharedBatchNormalization(layers.BatchNormalization):
+    """BatchNorm whose statistics are those of the whole batch, not of one replica's part.
+
+    Keras has it too (`synchronized`), but its gradient can be asked for only where the forward
+    pass was called, and ours is asked for in the turn of one network.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Shapes as in Keras's layer; channels last, without a mask."""
+        if not training:
+            return super().call(inputs, training, mask)
+        x = ops.cast(inputs, "float32")
+        axes = list(range(len(inputs.shape) - 1))
+        (moments,) = mean([ops.stack([ops.mean(x, axes), ops.mean(ops.square(x), axes)])])
+        middle = moments[0]
+        variance = ops.maximum(moments[1] - ops.square(middle), 0)
+        for moving, now in ((self.moving_mean, middle), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * now)
+        offset, scale = (ops.cast(weight, "float32") for weight in (self.beta, self.gamma))
+        normal = ops.batch_normalization(x, middle, variance, -1, offset, scale, self.epsilon)
+        return ops.cast(normal, self.compute_dtype)
+
+
+def shared_copy(network):
+    """The same network with the same weights, for several replicas.
+
+    Args:
+        network: a functional `keras.Model`.
+
+    Returns:
+        A `keras.Model` with weights in the same order.
+    """
+
+    def copy(layer):
+        of_batches = isinstance(layer, layers.BatchNormalization)
+        return (SharedBatchNormalization if of_batches else type(layer)).from_config(
+            layer.get_config()
+        )
+
+    shared = keras.models.clone_model(network, clone_function=copy)
+    shared.set_weights(network.get_weights())
+    return shared
+
+
 def plain_copy(network):
     """The same network with the same weights, computing in float32, and of layers that come
     with Keras: a saved one opens without this package.
@@ -89,6 +134,8 @@ def plain_copy(network):
 
     def copy(layer):
         kind = layers.Conv2D if layer.name in upsampled else type(layer)
+        if kind is SharedBatchNormalization:
+            kind = layers.BatchNormalization
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
     def call(layer, x, **kwargs):

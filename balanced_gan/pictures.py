@@ -244,7 +244,7 @@ def _resize(picture, width, height):
     return cv2.resize(picture, (width, height), interpolation=interpolation)
 
 
-def batches(samples, batch_size, seed, mirror, first_batch=0):
+def batches(samples, batch_size, seed, mirror, first_batch=0, replicas=None):
     """An endless `tf.data.Dataset` of training batches.
 
     Each epoch is a new random order, of which the last incomplete batch is left out. Order
@@ -258,6 +258,8 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
         seed: of order and mirroring.
         mirror: whether half the pictures are flipped left to right.
         first_batch: number of the batch to begin with, 0 for a new run.
+        replicas: a `tf.distribute.InputContext`, to get only the part of each batch that the
+            replicas of one worker train on, a part each; None for all of it.
 
     Returns:
         A dataset of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).
@@ -266,6 +268,13 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
 
     per_epoch = len(samples) // batch_size
     of_pictures = samples.ndim == 4
+    parts, parts_here, first_part = 1, 1, 0
+    if replicas:
+        parts = replicas.num_replicas_in_sync
+        parts_here = parts // replicas.num_input_pipelines
+        first_part = parts_here * replicas.input_pipeline_id
+    size = batch_size // parts
+    mine = slice(first_part * size, (first_part + parts_here) * size)
 
     def order_of(epoch):
         order = tf.random.experimental.stateless_shuffle(
@@ -276,17 +285,20 @@ def batches(samples, batch_size, seed, mirror, first_batch=0):
     def batch_of(number, indices):
         # Not a constant of the graph, which would be a copy of all samples in memory.
         kind = tf.uint8 if of_pictures else tf.float32
-        batch = tf.numpy_function(lambda chosen: samples[chosen], [indices], kind)
-        batch.set_shape((batch_size, *samples.shape[1:]))
+        batch = tf.numpy_function(lambda chosen: samples[chosen], [indices[mine]], kind)
+        batch.set_shape((parts_here * size, *samples.shape[1:]))
         if of_pictures:
             batch = tf.cast(batch, tf.float32) / 127.5 - 1
         if of_pictures and mirror:
             key = tf.stack([tf.constant(seed, tf.int64), number])
             flip = tf.random.stateless_uniform((batch_size, 1, 1, 1), key) < 0.5
-            batch = tf.where(flip, tf.reverse(batch, axis=[2]), batch)
+            batch = tf.where(flip[mine], tf.reverse(batch, axis=[2]), batch)
         return batch
 
     orders = tf.data.Dataset.range(first_batch // per_epoch, tf.int64.max).flat_map(order_of)
     numbers = tf.data.Dataset.counter(first_batch)
     numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
-    return numbered.map(batch_of).prefetch(2)
+    dataset = numbered.map(batch_of)
+    if parts_here > 1:
+        dataset = dataset.unbatch().batch(size, drop_remainder=True)
+    return dataset.prefetch(2)

@@ -11,14 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from balanced_gan import callbacks, curve, drawn_faces, watching
+from balanced_gan import callbacks, curve, distribute, drawn_faces, watching
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import FEWEST
 from balanced_gan.files import write_whole
 from balanced_gan.gan import BalancedGAN
+from balanced_gan.networks import shared_copy
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.pictures import batches, load_folder
 from balanced_gan.preset_networks import NETWORKS
+from balanced_gan.run import all_variables
 from balanced_gan.runs import RUNS
 from balanced_gan.sampling import sheet_png
 
@@ -73,10 +75,15 @@ def build_gan(settings):
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
     build_generator, build_discriminator = NETWORKS[settings.networks]
     size = settings.image_size, settings.channels
-    with _dtype_policy(policy):
+    strategy = distribute.strategy()
+    with strategy.scope(), _dtype_policy(policy):
+        generator = build_generator(*size, settings.latent_dim, settings.width)
+        discriminator = build_discriminator(*size, settings.width, settings.dropout)
+        if strategy.num_replicas_in_sync > 1:
+            generator = shared_copy(generator)
         gan = BalancedGAN(
-            build_generator(*size, settings.latent_dim, settings.width),
-            build_discriminator(*size, settings.width, settings.dropout),
+            generator,
+            discriminator,
             margin=settings.margin,
             balance=settings.balance,
             max_streak=settings.max_streak,
@@ -87,23 +94,25 @@ def build_gan(settings):
             latent_prior=settings.latent_prior,
             seed=settings.seed,
         )
-    gan.compile(
-        *(
-            build_optimizer(
-                learning_rate,
-                settings.optimizer,
-                settings.beta_1,
-                settings.beta_2,
-                settings.learning_rate_decay,
-                settings.clip_value,
-                gan.learning_rate_factor,
-            )
-            for learning_rate in (
-                settings.generator_learning_rate,
-                settings.discriminator_learning_rate,
+    with strategy.scope():
+        gan.compile(
+            *(
+                build_optimizer(
+                    learning_rate,
+                    settings.optimizer,
+                    settings.beta_1,
+                    settings.beta_2,
+                    settings.learning_rate_decay,
+                    # Each replica cuts its share of the gradient, as it would alone.
+                    settings.clip_value / strategy.num_replicas_in_sync,
+                    gan.learning_rate_factor,
+                )
+                for learning_rate in (
+                    settings.generator_learning_rate,
+                    settings.discriminator_learning_rate,
+                )
             )
         )
-    )
     return gan
 
 
@@ -151,8 +160,19 @@ def faster_precision():
 
 
 def fitting_batch_size(settings, count):
-    """The batch size for so many pictures: the setting, or all of them if they are fewer."""
-    return min(settings.batch_size, count)
+    """The batch size for so many pictures: the setting, or all of them if they are fewer.
+
+    Raises:
+        InputError: if the replicas cannot share it evenly.
+    """
+    replicas = distribute.strategy().num_replicas_in_sync
+    batch_size = min(settings.batch_size, count)
+    if batch_size % replicas:
+        raise InputError(
+            f"{replicas} workers or GPUs cannot share each batch evenly. Received: "
+            f"--batch_size {batch_size}"
+        )
+    return batch_size
 
 
 class Outcome(NamedTuple):
@@ -173,7 +193,8 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
 
     Args:
         settings: a `Settings` whose `precision` is decided, not "auto".
-        run: the `Run`; its newest checkpoint, if any, is where training goes on.
+        run: the `Run`; its newest checkpoint, if any, is where training goes on. None on a
+            worker that is not the chief.
         samples: from `read_samples`.
         more_callbacks: function from the run's `Clock` to callbacks of your own.
 
@@ -182,20 +203,36 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
 
     Raises:
         InputError: if the run has checkpoints and none can be read, if its folder disappears,
-            or if a fourth step back would be needed.
+            if a fourth step back would be needed, or if another worker stops answering.
     """
-    gan = build_gan(settings)
-    seconds, damaged = run.load_checkpoint(gan)
+    gan, seconds, damaged = _newest(settings, run)
     while True:
         try:
             return _train(gan, seconds, damaged, settings, run, samples, more_callbacks)
         except FloatingPointError as trouble:
             gan, seconds = _step_back(gan, trouble, settings, run)
+        except tf.errors.OpError as error:
+            if distribute.cluster().count == 1:
+                raise
+            raise distribute.lost_worker(error) from None
+
+
+def _newest(settings, run):
+    """`(gan, seconds, damaged)` of the newest checkpoint, which only the chief need have."""
+    gan = build_gan(settings)
+    seconds, damaged = run.load_checkpoint(gan) if run else (0.0, [])
+    if distribute.cluster().count > 1:
+        variables = all_variables(gan)
+        arrays = [variable.numpy() for variable in variables]
+        *arrays, seconds = distribute.from_chief([*arrays, np.float64(seconds)])
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+    return gan, float(seconds), damaged
 
 
 def _step_back(gan, trouble, settings, run):
     """`(gan, seconds)` of the newest checkpoint, to go on with half the learning rates."""
-    factor = float(gan.learning_rate_factor) / 2
+    factor = float(gan.learning_rate_factor.numpy()) / 2
     if factor < _LEAST_FACTOR:
         raise InputError(
             f"Training went astray: {trouble}, although the learning rates are already "
@@ -203,15 +240,15 @@ def _step_back(gan, trouble, settings, run):
             "with lower --generator_learning_rate and --discriminator_learning_rate may fare "
             "better."
         ) from None
-    gan = build_gan(settings)
-    seconds, _ = run.load_checkpoint(gan)
+    gan, seconds, _ = _newest(settings, run)
     gan.learning_rate_factor.assign(factor)
     sentence = (
-        f"{trouble}; training went back to batch {int(gan.batches)} and goes on with "
+        f"{trouble}; training went back to batch {gan.steps_done} and goes on with "
         f"{factor:g} of the learning rates"
     )
-    callbacks.say(sentence)
-    run.add_event(int(gan.batches), seconds, "stepped back", sentence)
+    if run:
+        callbacks.say(sentence)
+        run.add_event(gan.steps_done, seconds, "stepped back", sentence)
     return gan, seconds
 
 
@@ -220,20 +257,56 @@ def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
     clock = callbacks.Clock(seconds)
     batch_size = fitting_batch_size(settings, len(samples))
     per_epoch = len(samples) // batch_size
-    step = int(gan.batches)
+    step = gan.steps_done
     last_step = last_step_of(settings, per_epoch)
     stop = callbacks.Stop(clock, last_step, settings.minutes)
     stop.set_model(gan)
     if stop.share_done() >= 1:
         return Outcome(True, step // per_epoch, step, seconds / 60, damaged)
-    if step == 0:
-        write_whole(run.grid_file("real"), _real_grid(samples, settings))
+    progress = callbacks.Progress(stop, per_epoch, batch_size)
+    watchers = []
+    if run:
+        watchers = [
+            progress,
+            *_watchers(settings, run, samples, clock, stop),
+            *more_callbacks(clock),
+        ]
+        if step == 0:
+            write_whole(run.grid_file("real"), _real_grid(samples, settings))
+    with _finish_batch_on_interrupt(stop):
+        try:
+            # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
+            # of one, and a budget of minutes ends anywhere.
+            gan.fit(
+                gan.distribute_strategy.distribute_datasets_from_function(
+                    lambda replicas: batches(
+                        samples, batch_size, settings.seed, settings.mirror, step, replicas
+                    )
+                ),
+                steps_per_epoch=last_step - step if last_step else sys.maxsize,
+                shuffle=False,  # `batches` did
+                verbose=0,
+                callbacks=[stop, callbacks.Sanity(), *watchers],
+            )
+        except Exception as trouble:
+            if run:
+                progress.on_train_end()  # Keras does so only where all went well
+            if not (stop.asked and isinstance(trouble, FloatingPointError)):
+                raise
+    epochs = gan.steps_done // per_epoch
+    finished = stop.share_done() >= 1
+    return Outcome(finished, epochs, gan.steps_done, clock.seconds() / 60, damaged)
+
+
+def _watchers(settings, run, samples, clock, stop):
+    """Callbacks that write into the run's folder."""
+    batch_size = fitting_batch_size(settings, len(samples))
+    per_epoch = len(samples) // batch_size
     every_epochs = settings.grid_every_epochs
     every_steps = [settings.grid_every_steps, every_epochs and every_epochs * per_epoch]
     every_steps = [number for number in every_steps if number]
-    progress = callbacks.Progress(stop, per_epoch, batch_size)
-    health = watching.Health(run, clock)
     every_minutes = settings.evaluate_every_minutes
+    health = watching.Health(run, clock)
     on_request = []
     if every_minutes and samples.ndim == 4 and len(samples) >= FEWEST:
         on_request.append(watching.Evaluations(run, clock, samples, every_minutes, health))
@@ -243,36 +316,16 @@ def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
     show = {}
     if settings.preview:
         show = {"show": watching.preview}
-    with _finish_batch_on_interrupt(stop):
-        try:
-            # One Keras epoch, whatever the number of ours: a resumed run starts in the middle
-            # of one, and a budget of minutes ends anywhere.
-            gan.fit(
-                batches(samples, batch_size, settings.seed, settings.mirror, first_batch=step),
-                steps_per_epoch=last_step - step if last_step else sys.maxsize,
-                shuffle=False,  # `batches` did
-                verbose=0,
-                callbacks=[
-                    stop,
-                    health,
-                    progress,
-                    callbacks.History(run, clock, per_epoch),
-                    watching.Grids(run, settings.grid_side, every_steps, **show),
-                    callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
-                    *on_request,
-                    callbacks.Record(run, clock, batch_size),
-                    watching.Keepsakes(run, stop),
-                    watching.Report(run, clock),
-                    *more_callbacks(clock),
-                ],
-            )
-        except Exception as trouble:
-            progress.on_train_end()  # Keras does so only where all went well
-            if not (stop.asked and isinstance(trouble, FloatingPointError)):
-                raise
-    epochs = int(gan.batches) // per_epoch
-    finished = stop.share_done() >= 1
-    return Outcome(finished, epochs, int(gan.batches), clock.seconds() / 60, damaged)
+    return [
+        health,
+        callbacks.History(run, clock, per_epoch),
+        watching.Grids(run, settings.grid_side, every_steps, **show),
+        callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
+        *on_request,
+        callbacks.Record(run, clock, batch_size),
+        watching.Keepsakes(run, stop),
+        watching.Report(run, clock),
+    ]
 
 
 def last_step_of(settings, per_epoch):
