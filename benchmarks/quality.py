@@ -14,6 +14,7 @@ import io
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ KEPT = Path(__file__).with_name("quality")  # a row of samples of every mark
 SHOWN = 10  # pictures in a row
 COLUMNS = ["job", "seed", "minutes", "images", "swd", "swd_fine", "swd_middle", "swd_coarse"]
 COLUMNS += ["precision", "recall", "density", "coverage", "spread", "copies", "faces", "within_e"]
+COLUMNS += ["trained_on"]
 
 
 class Job(NamedTuple):
@@ -68,11 +70,15 @@ def split(data, job):
 
 def train(name, data, folder):
     """Trains a job up to its last mark; `{mark}.keras` in its folder is the generator of each,
-    or `{mark}.npz` its samples."""
+    or `{mark}.npz` its samples; machine.txt says where."""
     from balanced_gan.evaluation import SAMPLES
+    from balanced_gan.metadata import machine
 
     job = JOBS[name]
     folder.mkdir(parents=True, exist_ok=True)
+    facts = machine()
+    where = f"{facts['processor']} ({facts['instructions']}), {date.today()}"
+    (folder / "machine.txt").write_text(where)
     training, _ = split(data, job)
 
     def file_of(mark):
@@ -174,6 +180,7 @@ def measure(name, data, folder):
                 "spread": ours["spread"] / perfect["spread"],
                 "faces": share_with_face(made),
                 "within_e": np.mean(within) if within else "",
+                "trained_on": (folder / "machine.txt").read_text(),
             }
         )
         keep(f"{name}-{mark:g}", sheet(made[:SHOWN], SHOWN))
@@ -294,6 +301,10 @@ def page(rows):
     for row in rows:
         values = [f"{float(row[key]):.0f}" if key == "swd" else row[key][:5] for key in shown]
         body.append([row["job"], row["minutes"], row["images"], *values])
+    places = {}
+    for row in rows:
+        if row["trained_on"]:
+            places.setdefault(row["trained_on"], {})[row["job"]] = None
     publish(
         "Quality against minutes",
         "Each job trains on 80 % of the pictures (every fifth held out) and is measured with "
@@ -302,6 +313,9 @@ def page(rows):
         "own. *faces*: both of OpenCV's frontal cascades agree. *copies*: 0.05 of unseen real "
         "pictures are flagged. *within e*: batches until then with |gap| < e = 0.5. The number "
         "after a job's name is its seed. All figures: [quality.csv](quality.csv).",
+        "Two cores each, trained on "
+        + "; on ".join(f"{place}: {', '.join(jobs)}" for place, jobs in places.items())
+        + ".",
         "![Curve](../images/quality.png)",
         table(["job", "minutes", "images", *shown], body),
         "When the default (seed 0) is as good as another is at its last mark, by swd:",
