@@ -10,6 +10,7 @@ Both sides halve or double the picture in steps of two between its full size and
 """
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from balanced_gan.distribute import mean
@@ -76,6 +77,43 @@ class UpsampledConv2D(layers.Conv2D):
         return batch, 2 * height, 2 * width, self.filters
 
 
+def _follow(norm, mean, variance):
+    """Moves the moving statistics of a BatchNorm layer towards those of a batch."""
+    for moving, now in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+        moving.assign(norm.momentum * moving + (1 - norm.momentum) * now)
+
+
+class FusedBatchNormalization(layers.BatchNormalization):
+    """Keras's BatchNorm; while training, in one operation of TensorFlow's.
+
+    Keras's takes a dozen, each over all activations and in float32; this one reads bfloat16 and
+    takes the ReLU behind it along: a turn of G 53 instead of 71 ms, one of D 51 instead of 59
+    (benchmarks/ablations.md).
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Shapes as in Keras's layer; channels last, without a mask."""
+        if not training:
+            return super().call(inputs, training, mask)
+        flat = len(inputs.shape) == 2
+        x = inputs[:, None, None, :] if flat else inputs
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+            exponential_avg_factor=1.0,
+            data_format="NHWC",
+            is_training=True,
+        )
+        # It puts out the variance of a sample, n / (n - 1) of what Keras averages.
+        count = ops.cast(ops.size(x) // x.shape[-1], "float32")
+        _follow(self, result.batch_mean, result.batch_variance * (count - 1) / count)
+        return result.y[:, 0, 0, :] if flat else result.y
+
+
 class SharedBatchNormalization(layers.BatchNormalization):
     """BatchNorm whose statistics are those of the whole batch, not of one replica's part.
 
@@ -92,8 +130,7 @@ class SharedBatchNormalization(layers.BatchNormalization):
         (moments,) = mean([ops.stack([ops.mean(x, axes), ops.mean(ops.square(x), axes)])])
         middle = moments[0]
         variance = ops.maximum(moments[1] - ops.square(middle), 0)
-        for moving, now in ((self.moving_mean, middle), (self.moving_variance, variance)):
-            moving.assign(self.momentum * moving + (1 - self.momentum) * now)
+        _follow(self, middle, variance)
         offset, scale = (ops.cast(weight, "float32") for weight in (self.beta, self.gamma))
         normal = ops.batch_normalization(x, middle, variance, -1, offset, scale, self.epsilon)
         return ops.cast(normal, self.compute_dtype)
@@ -120,6 +157,11 @@ def shared_copy(network):
     return shared
 
 
+def is_plain(network):
+    """Whether all layers of a network come with Keras."""
+    return all(type(layer).__module__.startswith("keras.") for layer in network.layers)
+
+
 def plain_copy(network):
     """The same network with the same weights, computing in float32, and of layers that come
     with Keras: a saved one opens without this package.
@@ -134,7 +176,7 @@ def plain_copy(network):
 
     def copy(layer):
         kind = layers.Conv2D if layer.name in upsampled else type(layer)
-        if kind is SharedBatchNormalization:
+        if isinstance(layer, layers.BatchNormalization):
             kind = layers.BatchNormalization
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
@@ -199,7 +241,7 @@ def normalise(x):
     """BatchNorm and ReLU."""
     # Momentum 0.9 (Keras: 0.99): the statistics must keep up with a generator that is
     # looked at after a hundred batches.
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.ReLU()(FusedBatchNormalization(momentum=0.9)(x))
 
 
 def drop(x, share):

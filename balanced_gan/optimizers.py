@@ -1,6 +1,7 @@
 """The optimizers of the two networks, and how their learning rates fall."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from balanced_gan.settings import Settings
@@ -20,6 +21,28 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         return self.factor * self.rate / (1 + self.decay * ops.cast(step, "float32"))
+
+
+class FusedAdam(keras.optimizers.Adam):
+    """Keras's Adam, with all of a variable's update in one operation of TensorFlow's, not ten, each
+    of which would read and write the whole variable: 2 to 5 ms of a turn's 54."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        """As Keras asks for it, with TensorFlow's own variable; all float32."""
+        index = self._get_variable_index(variable)
+        step = ops.cast(self.iterations + 1, "float32")
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
 
 
 def build_optimizer(
@@ -50,4 +73,4 @@ def build_optimizer(
     clipvalue = clip_value or None
     if optimizer == "rmsprop":
         return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)
-    return keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2, clipvalue=clipvalue)
+    return FusedAdam(schedule, beta_1=beta_1, beta_2=beta_2, clipvalue=clipvalue)

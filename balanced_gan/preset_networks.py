@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from balanced_gan.networks import (
+    FusedBatchNormalization,
     build_discriminator,
     build_generator,
     drop,
@@ -143,7 +144,7 @@ def dcgan_discriminator(image_size, channels, width, dropout):
 
 def _dcgan_norm(x):
     scale = keras.initializers.RandomNormal(1.0, 0.02)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)(x)
+    return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)(x)
 
 
 def _dense_layers(x, widths, dropout):

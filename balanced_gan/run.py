@@ -165,9 +165,14 @@ class Run:
 
     def save_networks(self, gan):
         """Writes the settled EMA generator and the discriminator."""
+        from balanced_gan.networks import is_plain, plain_copy  # Keras is slow to import
+
         self.path.mkdir(exist_ok=True)
         self.save_network(gan.ema_generator, self.generator_file)
-        self.save_network(gan.discriminator, self.discriminator_file)
+        judge = gan.discriminator
+        if not is_plain(judge):
+            judge = plain_copy(judge)
+        self.save_network(judge, self.discriminator_file)
 
     def save_network(self, network, file):
         """Writes a network so that Keras can load it anywhere.
