@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py                all parts, about 15 minutes
     python benchmarks/speed.py --part step    one of them
+    ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/speed.py --part step    on a plainer processor
 
 Everything that is compared takes turns, round by round; the ratios are medians over rounds. PyTorch
 is compared with if it is installed.
@@ -247,8 +248,9 @@ def measure_step(rounds):
         for name in work
         if name.startswith((ours, "plain", "PyTorch"))
     ]
+    plainer = os.environ.get("ONEDNN_MAX_CPU_ISA")  # both TensorFlow and PyTorch obey it
     publish(
-        "Speed of a training step",
+        "Speed of a training step" + (f" limited to {plainer}" if plainer else ""),
         f"Medians of {rounds} rounds of {BATCHES} batches each. This machine's "
         "ceilings in the same rounds: "
         f"a product of 2048x2048 matrices {median(speeds['float32']):.0f} GFLOP/s in float32 and "
