@@ -18,7 +18,7 @@ from balanced_gan import distribute
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable, write_whole
 from balanced_gan.quiet import quiet_libraries
-from balanced_gan.runs import all_runs, create_run
+from balanced_gan.runs import RUNS, all_runs, create_run
 from balanced_gan.settings import Settings
 
 _SHOWN_FACES = 400  # on the sheet of a dry run
@@ -92,7 +92,8 @@ def train(settings, run, dry_run):
         outcome = training.train(settings, run, samples)
     for name in outcome.damaged:
         click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
-    again = f"{program()} --resume"
+    which = "" if all_runs()[:1] == [run] else f' --run "{run.path}"'
+    again = f"{program()}{which or ' --resume'}"
     done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
     if settings.steps:
         done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
@@ -109,7 +110,7 @@ def train(settings, run, dry_run):
         click.echo(f"Trained:  {done}. To go on: {again} {more}")
     click.echo(f"Look at:  {run.report_file}, with everything; {run.final_sheet} alone")
     img_num = 1000 if settings.of_points else 20
-    click.echo(f"Next:     {program()} --TYPE generate --img_num {img_num}")
+    click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")
 
 
 def _need(option, package, to_install=None):
@@ -222,7 +223,7 @@ def interpolate(run, best, seeds, truncation, out, frames_between, fps, side):
         raise InputError(f"Run {run.name} makes points, and a video is made of pictures.")
     with _quiet_import():
         from balanced_gan import interpolation, sampling
-    source = run.best if best else run
+    source = run.source(best)
     generator = sampling.load_network(source, source.generator_file)
     folder = sampling.free_folder(Path(out) if out else sampling.IMAGES / run.name)
     prior = settings.latent_prior
@@ -297,7 +298,8 @@ def report(runs):
         write_keepsakes(runs[0])
         click.echo(f"Look at:  {write_report(runs[0])}")
         return
-    file = Path("runs", "comparison.html")
+    file = RUNS / "comparison.html"
+    RUNS.mkdir(exist_ok=True)
     write_comparison(runs, file)
     click.echo(f"Compared: {', '.join(run.name for run in runs)}")
     click.echo(f"Look at:  {file}")
@@ -319,7 +321,7 @@ def list_runs():
         rows.append(
             [
                 printable(run.name),
-                *(f"{int(row['step']) * settings.batch_size:,}" for row in last),
+                *(f"{run.pictures_seen(int(row['step'])):,}" for row in last),
                 *(f"{float(row['seconds']) / 60:.1f}" for row in last),
                 *([] if last else ["0", "0.0"]),
                 "" if settings.of_points else str(settings.image_size),

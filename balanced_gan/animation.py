@@ -65,10 +65,16 @@ def of_grids(files):
     """
     made = []
     for encode, most in zip((gif, mp4), _PROGRESS_FRAMES.values(), strict=True):
-        frames = [Image.open(files[i]) for i in evenly(len(files), most)]
+        frames = [_opened(files[i]) for i in evenly(len(files), most)]
         frames_per_second = min(24, max(2, len(frames) // _PROGRESS_SECONDS))
         made.append(encode(frames, frames_per_second, _PROGRESS_REST))
     return tuple(made)
+
+
+def _opened(file):
+    """A picture whose file is closed again: 256 open ones are all that macOS allows."""
+    with Image.open(file) as picture:
+        return picture.copy()
 
 
 def evenly(count, most):

@@ -17,7 +17,7 @@ from balanced_gan import distribute, metadata
 from balanced_gan.errors import InputError
 from balanced_gan.run import all_variables
 
-_ASLEEP = 600  # seconds without a look at the clock that no batch takes: the machine slept
+_ASLEEP = 600  # seconds between two looks at the clock, and not spent computing: it slept
 
 
 class Clock:
@@ -32,13 +32,15 @@ class Clock:
 
     def __init__(self, before=0.0):
         self._seconds = before
-        self._last = time.monotonic()
+        self._last, self._computed = time.monotonic(), time.process_time()
 
     def seconds(self):
-        now = time.monotonic()
-        if now - self._last < _ASLEEP:
-            self._seconds += now - self._last
-        self._last = now
+        now, computed = time.monotonic(), time.process_time()
+        passed = now - self._last
+        # A batch of a large network on a slow machine may take longer, but computes meanwhile.
+        if passed < _ASLEEP or computed - self._computed > passed / 2:
+            self._seconds += passed
+        self._last, self._computed = now, computed
         return self._seconds
 
 
@@ -162,9 +164,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 0:  # it compiled the step; speed counts from here
-            self.began = time.monotonic()
+            self.began = time.perf_counter()  # Windows moves its other clock 60 times a second
         else:
-            speed = batch * self.batch_size / (time.monotonic() - self.began)
+            speed = batch * self.batch_size / (time.perf_counter() - self.began)
             turns = (
                 int(self.model.generator_turns.numpy()),
                 int(self.model.discriminator_turns.numpy()),
@@ -281,6 +283,7 @@ class Record(Writer):
                 "generator": self.model.generator.count_params(),
                 "discriminator": self.model.discriminator.count_params(),
             },
+            "batch_size": self.batch_size,
             # A session that was killed keeps its beginning, and no end.
             "sessions": self.run.metadata()["sessions"],
         }

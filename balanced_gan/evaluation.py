@@ -221,7 +221,7 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
         InputError: as `load_network` and `evaluate`.
     """
     settings = run.settings()
-    source = run.best if best else run
+    source = run.source(best)
     generator = load_network(source, source.generator_file)
     extract = features or shape_and_colour
     random = np.random.default_rng(seed)

@@ -66,7 +66,7 @@ def export(run, best, kind, folder):
         InputError: if a package is missing, the conversion fails, or the difference is above 2;
             nothing is left in `folder` then.
     """
-    source = run.best if best else run
+    source = run.source(best)
     generator = load_network(source, source.generator_file)
     prior = run.settings().latent_prior
     latents = latents_of(range(_CHECKED), generator.input_shape[-1], prior=prior)
@@ -78,7 +78,7 @@ def export(run, best, kind, folder):
     except ImportError as missing:
         raise InputError(
             f"--format {kind} needs a package that is not installed ({missing.name}): "
-            f'python -m pip install "balanced-gan[{kind}]"'
+            f"python -m pip install {missing.name}"
         ) from None
     difference = float(abs(np.asarray(found, np.float32) - expected).max() * 127.5)
     if not difference <= _TOLERATED:

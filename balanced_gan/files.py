@@ -21,9 +21,10 @@ def whole_file(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)  # half a file on a full disk
-        error.filename = error.filename or str(path)
+    except BaseException as error:  # a full disk, or a second Ctrl-C
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)
         raise
 
 

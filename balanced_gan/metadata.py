@@ -3,8 +3,9 @@
 import os
 import platform
 import re
+from contextlib import suppress
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
@@ -31,8 +32,14 @@ def machine():
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
-        **{package: version(package) for package in _PACKAGES},
+        **{package: _version(package) for package in _PACKAGES},
     }
+
+
+def _version(package):
+    """None where another package does its work, such as tensorflow-cpu."""
+    with suppress(PackageNotFoundError):
+        return version(package)
 
 
 def now():

@@ -83,6 +83,7 @@ def _follow(norm, mean, variance):
         moving.assign(norm.momentum * moving + (1 - norm.momentum) * now)
 
 
+@keras.saving.register_keras_serializable("balanced_gan")
 class FusedBatchNormalization(layers.BatchNormalization):
     """Keras's BatchNorm; while training, in one operation of TensorFlow's.
 
@@ -114,6 +115,7 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return result.y[:, 0, 0, :] if flat else result.y
 
 
+@keras.saving.register_keras_serializable("balanced_gan")
 class SharedBatchNormalization(layers.BatchNormalization):
     """BatchNorm whose statistics are those of the whole batch, not of one replica's part.
 

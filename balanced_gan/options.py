@@ -7,7 +7,10 @@ import click
 from balanced_gan.settings import Settings, kind
 
 SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
-_USED_BY = {"seed": None, "path": ("train", "evaluate")}  # all others: by training alone
+_USED_BY = {  # all others: by training alone
+    "seed": ("train", "generate", "interpolate", "evaluate"),
+    "path": ("train", "evaluate"),
+}
 
 
 class GroupedOption(click.Option):

@@ -193,12 +193,15 @@ def read_picture(path, image_size, channels, crop, source_size=(None, None), fac
     if picture is None:
         return "not a picture that OpenCV can read"
     picture = cut_middle(picture, *source_size)
-    if crop == "face":
-        squares = cut_faces(picture, image_size, *faces)
-        if not squares:
-            return "no face found"
-    else:
-        squares = [fit_square(picture, image_size, crop)]
+    try:
+        if crop == "face":
+            squares = cut_faces(picture, image_size, *faces)
+        else:
+            squares = [fit_square(picture, image_size, crop)]
+    except cv2.error:  # a line of pixels, shrunk to nothing
+        return "too thin"
+    if not squares:
+        return "no face found"
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
     shape = image_size, image_size, channels
     return [cv2.cvtColor(square, code).reshape(shape) for square in squares]

@@ -71,7 +71,8 @@ def _facts(run):
     settings = run.settings()
     history = run.history()
     sessions = [s for s in run.metadata()["sessions"] if isinstance(s, dict)]
-    speeds = [s["images_per_second"] for s in sessions if "images_per_second" in s]
+    speeds = [s.get("images_per_second") for s in sessions]
+    speeds = [speed for speed in speeds if isinstance(speed, (int, float))]
     steps = int(history[-1]["step"]) if history else 0
     files_of_grids = run.grid_files()
     frames = [files_of_grids[i] for i in evenly(len(files_of_grids), _FRAMES)]
@@ -80,7 +81,7 @@ def _facts(run):
     return {
         "name": run.name,
         "batches": f"{steps:,}",
-        "pictures_seen": f"{steps * settings.batch_size:,}",
+        "pictures_seen": f"{run.pictures_seen(steps):,}",
         "minutes": f"{float(history[-1]['seconds']) / 60:.1f}" if history else "0",
         "speed": f"{np.median(speeds):.0f}" if speeds else None,
         "machine": sessions[-1].get("machine") if sessions else None,

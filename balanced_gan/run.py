@@ -72,6 +72,10 @@ class Run:
         """The networks of the best evaluation, as a `Run` of the same settings."""
         return Run(self.path / "best")
 
+    def source(self, best):
+        """Where to take networks from: the run itself, or with `best` what that is."""
+        return self.best if best else self
+
     @property
     def evaluations_file(self):
         return self.path / "evaluations.csv"
@@ -104,6 +108,7 @@ class Run:
     def grid_files(self):
         """The grids of the fixed latents that exist, in the order of time."""
         steps = sorted((self.path / "grids").glob("step-*.png"))
+        steps = [file for file in steps if file.stem[5:].isdecimal()]  # no "step-00000100 copy"
         return [file for file in (self.grid_file("untrained"), *steps) if file.exists()]
 
     def settings(self):
@@ -134,6 +139,11 @@ class Run:
             pass  # it informs people; nothing depends on it
         return {"sessions": []}
 
+    def pictures_seen(self, steps):
+        """How many pictures it was trained on in so many batches, repetitions counted."""
+        size = self.metadata().get("batch_size")  # smaller than asked for if pictures were few
+        return steps * (size if isinstance(size, int) else self.settings().batch_size)
+
     def save_metadata(self, metadata):
         """Writes metadata.json."""
         write_whole(self.path / "metadata.json", (json.dumps(metadata, indent=2) + "\n").encode())
@@ -156,10 +166,15 @@ class Run:
         if self.history_file.exists():  # must not fall behind the checkpoint in a power cut
             with self.history_file.open("ab") as history:
                 os.fsync(history.fileno())
-        # Not through memory: 114 million parameters are 1.7 GiB.
-        with whole_file(self.path / "checkpoints" / f"step-{step:08d}.npz") as file:
-            np.savez(file, seconds=seconds, **arrays)
+        # First, since after a last checkpoint nobody would write them any more.
         self.save_networks(gan)
+        folder = self.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        for torn in folder.glob("*.tmp"):  # by a kill
+            torn.unlink(missing_ok=True)
+        # Not through memory: 114 million parameters are 1.7 GiB.
+        with whole_file(folder / f"step-{step:08d}.npz") as file:
+            np.savez(file, seconds=seconds, **arrays)
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
             old.unlink(missing_ok=True)
 
@@ -283,7 +298,8 @@ class Run:
         try:
             text = self.evaluations_file.read_text(encoding="utf-8")
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(text.split())]
-            return [row for row in rows if row["step"] <= steps]
+            needed = {"step", "minutes", "swd"}
+            return [row for row in rows if row.keys() >= needed and row["step"] <= steps]
         except (OSError, ValueError, TypeError, KeyError):
             return []  # it informs people; without it, the best is looked for anew
 

@@ -77,7 +77,7 @@ def load_sampler(run, best, truncation):
     Raises:
         InputError: as `load_network`.
     """
-    source = run.best if best else run
+    source = run.source(best)
     return Sampler(
         load_network(source, source.generator_file),
         load_network(source, source.discriminator_file),

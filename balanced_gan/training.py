@@ -289,7 +289,7 @@ def _train(gan, seconds, damaged, settings, run, samples, more_callbacks):
                 callbacks=[stop, callbacks.Sanity(), *watchers],
             )
         except Exception as trouble:
-            if run:
+            if hasattr(progress, "bar"):
                 progress.on_train_end()  # Keras does so only where all went well
             if not (stop.asked and isinstance(trouble, FloatingPointError)):
                 raise
@@ -350,6 +350,8 @@ def _finish_batch_on_interrupt(stop):
     numbers = [signal.SIGINT, signal.SIGTERM]
     # What Windows and the others send when a window is closed.
     closed = [getattr(signal, name) for name in ("SIGBREAK", "SIGHUP") if hasattr(signal, name)]
+    # What `nohup` has switched off stays so.
+    closed = [number for number in closed if signal.getsignal(number) != signal.SIG_IGN]
     numbers += closed
 
     def ask(number, frame):
@@ -386,9 +388,9 @@ def seconds_per_batch(settings, samples):
     step = tf.function(gan.train_step)
     for _ in range(2):  # the first one compiles
         step(next(data))
-    began, timed = time.monotonic(), 0
-    while timed < _TIMED_STEPS and time.monotonic() - began < _TIMED_SECONDS:
+    began, timed = time.perf_counter(), 0
+    while timed < _TIMED_STEPS and time.perf_counter() - began < _TIMED_SECONDS:
         step(next(data))
         timed += 1
-    seconds = (time.monotonic() - began) / timed
+    seconds = (time.perf_counter() - began) / timed
     return seconds, gan.generator.count_params(), gan.discriminator.count_params()

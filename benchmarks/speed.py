@@ -298,7 +298,9 @@ def watch(arguments, folder, until=()):
         stderr=subprocess.DEVNULL,
     )
     found = {}
-    while len(found) < len(until) and process.poll() is None:
+    while len(found) < len(until) and not os.waitid(
+        os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+    ):
         for name, is_there in until:
             if name not in found and is_there():
                 found[name] = time.monotonic() - began

@@ -33,7 +33,7 @@ from report import publish, table
 from balanced_gan import InputError, Settings
 from balanced_gan.drawn_faces import draw_faces
 from balanced_gan.pictures import load_folder, read_picture
-from balanced_gan.run import Run
+from balanced_gan.run import Run, all_variables
 
 TRAIN_PY = [sys.executable, Path(__file__).parents[1] / "train.py"]
 TINY = {"image_size": 32, "width": 4, "latent_dim": 8, "batch_size": 8, "max_images": 20}
@@ -305,8 +305,7 @@ def torture_by_run_files(count):
 
     settings = Settings(**TINY)
     gan = training.build_gan(settings)
-    variables = [*gan.variables, *gan.generator_optimizer.variables]
-    variables += gan.discriminator_optimizer.variables
+    variables = all_variables(gan)
     outcomes = {}
     with tempfile.TemporaryDirectory() as place:
         run = Run(Path(place))

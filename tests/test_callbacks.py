@@ -18,11 +18,21 @@ def run(workplace):
 def test_the_clock_does_not_count_sleep(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(callbacks.time, "process_time", lambda: 0.0)
     clock = callbacks.Clock(before=5.0)
     for passed in (2, 3, 8 * 3600, 1):  # a night in between
         now[0] += passed
         clock.seconds()
     assert clock.seconds() == 11.0
+
+
+def test_the_clock_counts_a_batch_of_twenty_minutes(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(callbacks.time, "process_time", lambda: 1.9 * now[0])
+    clock = callbacks.Clock()
+    now[0] += 1200
+    assert clock.seconds() == 1200
 
 
 def full_disk():

@@ -1,6 +1,8 @@
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,7 +104,13 @@ def test_resume_takes_the_newest_run_with_its_settings(train_py, workplace):
     code, _, err = train_py("--resume", "--margin", 0.4)
     assert code == 1 and "margin=0.3" in err and "--margin 0.4" in err and "--new" in err
     code, out, _ = train_py("--resume")
-    assert code == 0 and "--epochs 4" in out  # done already: says how to train it further
+    assert code == 0 and "--resume --epochs 4" in out  # done already: says how to go on
+    # Beside a newer run, what it says to type names the run.
+    shutil.copytree("runs/001-drawn-faces", "runs/002-newer")
+    code, out, _ = train_py("--run", 1)
+    named = f'--run "{Path("runs", "001-drawn-faces")}"'
+    assert code == 0 and f"train.py {named} --epochs 4" in out
+    assert f"--TYPE generate {named}" in out
 
 
 @pytest.mark.parametrize(
@@ -119,6 +127,7 @@ def test_resume_takes_the_newest_run_with_its_settings(train_py, workplace):
         (["--generator_learning_rate", "nan"], ["--generator_learning_rate", "nan"]),
         (["--TYPE", "generate", "--margin", "1"], ["--margin", "generate"]),
         (["--img_num", "3"], ["--img_num", "train"]),
+        (["--TYPE", "export", "--seed", "1"], ["--seed", "export"]),
         (["--TYPE", "generate", "--img_num", "0"], ["--img_num", "0"]),
         (["--TYPE", "generate", "--truncation", "0"], ["--truncation", "0"]),
         (["--new", "--resume"], ["--new", "--resume"]),

@@ -5,7 +5,7 @@ from conftest import REAL_PICTURES, TINY
 from PIL import Image
 
 from balanced_gan.face_crop import cut_faces
-from balanced_gan.pictures import load_folder
+from balanced_gan.pictures import load_folder, read_picture
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,11 @@ def test_margin_keeps_more_around(portraits):
 def test_no_face_no_picture():
     assert cut_faces(snapshot([], []), 64, 0.3, 0.05, 3) == []
     assert cut_faces(np.zeros((3, 5, 3), np.uint8), 64, 0.3, 0.05, 3) == []
+
+
+def test_a_line_of_pixels_is_skipped(tmp_path):
+    cv2.imwrite(str(tmp_path / "line.png"), np.zeros((1, 1300, 3), np.uint8))
+    assert read_picture(tmp_path / "line.png", 64, 3, "face", faces=(0.3, 0.08, 1)) == "too thin"
 
 
 def test_from_the_command_line(train_py, workplace, portraits):

@@ -92,6 +92,14 @@ def test_fused_batchnorm_is_keras_batchnorm(shape):
         np.testing.assert_allclose(ours, keras_own, atol=1e-5)
 
 
+def test_a_generator_in_training_can_be_saved_and_loaded(tmp_path):
+    generator = build_generator(32, width=4, latent_dim=8)
+    generator.save(tmp_path / "generator.keras")
+    loaded = keras.saving.load_model(tmp_path / "generator.keras")
+    latents = keras.random.normal((3, 8), seed=0)
+    np.testing.assert_allclose(loaded(latents), generator(latents), atol=1e-6)
+
+
 def test_a_plain_copy_makes_the_same_pictures_without_layers_of_ours():
     generator = build_generator(32, width=4, latent_dim=8)
     copy = plain_copy(generator)

@@ -1,11 +1,19 @@
 import csv
+import errno
 
 import keras
 import numpy as np
 import pytest
 
-from balanced_gan import BalancedGAN, InputError, Settings, build_discriminator, build_generator
-from balanced_gan.files import write_whole
+from balanced_gan import (
+    BalancedGAN,
+    InputError,
+    Settings,
+    build_discriminator,
+    build_generator,
+    metadata,
+)
+from balanced_gan.files import whole_file, write_whole
 from balanced_gan.run import KEPT_CHECKPOINTS, Run
 from balanced_gan.runs import all_runs, create_run, find_run, matching_run
 
@@ -105,6 +113,26 @@ def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, fac
         run.load_checkpoint(fresh)
 
 
+def test_a_checkpoint_has_its_networks_and_needs_no_folder(workplace, monkeypatch):
+    run = create_run(Settings())
+    (run.path / "checkpoints").rmdir()
+    gan = tiny_gan()
+    run.save_checkpoint(gan, 1.0)
+    assert run.load_checkpoint(gan) == (1.0, [])
+    run.generator_file.unlink()
+    torn = run.path / "checkpoints" / "step-00000007.npz.tmp"
+    torn.touch()
+
+    def full_disk(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        run.save_checkpoint(gan, 2.0)
+    # The next start goes on from the checkpoint before, or has nothing left to do but to be seen.
+    assert run.generator_file.exists() and not torn.exists()
+
+
 def test_checkpoint_of_other_networks_is_refused(workplace):
     run = create_run(Settings())
     run.save_checkpoint(tiny_gan(), 0)
@@ -145,6 +173,13 @@ def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_write_whole_leaves_nothing_of_what_was_stopped(tmp_path):
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
 def test_history_without_what_is_not_whole(workplace):
     run = create_run(Settings())
     file, writer = run.open_history(0)
@@ -179,3 +214,25 @@ def test_events_are_kept_in_order_and_survive_damage(workplace):
     assert [row["text"] for row in run.events()] == ["both, and\nmore", 'of "one" kind']
     run.events_file.write_bytes(b"\xff\0")
     assert run.events() == []
+
+
+def test_what_others_leave_in_a_run_folder_is_passed_over(workplace):
+    run = create_run(Settings())
+    for name in ("step-00000002.png", "step-00000002 copy.png", "step-00000001.png"):
+        (run.path / "grids" / name).touch()
+    assert [file.stem for file in run.grid_files()] == ["step-00000001", "step-00000002"]
+    run.evaluations_file.write_text("step,minutes\n1,2\n")
+    assert run.evaluations(10) == []
+
+
+def test_pictures_seen_are_those_of_the_batches_as_they_were(workplace):
+    run = create_run(Settings(batch_size=16))
+    assert run.pictures_seen(3) == 48
+    run.save_metadata({"sessions": [], "batch_size": 10})
+    assert run.pictures_seen(3) == 30
+
+
+def test_metadata_without_a_package(monkeypatch):
+    monkeypatch.setattr(metadata, "_PACKAGES", ("numpy", "no-such-package"))
+    found = metadata.machine()
+    assert found["no-such-package"] is None and found["numpy"] == np.__version__

@@ -251,6 +251,16 @@ def test_signals_that_end_a_process_finish_the_batch(name):
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_what_nohup_switched_off_stays_off():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with training._finish_batch_on_interrupt(SimpleNamespace(asked=False)):
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_two_processes_on_one_run(workplace, train_py):
     assert train_py(*TINY, "--epochs", 1)[0] == 0
     holder = subprocess.Popen(
