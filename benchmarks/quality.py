@@ -252,7 +252,7 @@ def draw(rows):
     axes.set_xticks(LONG, LONG)
     axes.set_yticks(LEVELS, LEVELS)
     axes.minorticks_off()
-    axes.legend()
+    figure.legend(loc="outside right upper")
     figure.savefig(PROJECT / "images" / "quality.png")
 
     def show(axis, file):
