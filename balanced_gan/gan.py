@@ -224,10 +224,10 @@ class BalancedGAN(keras.Model):
 
         latents = self.random_latents(ops.shape(real)[0])
 
-        def discriminator_step(generated):
+        def discriminator_step(generated, turns_before=0):
             with tf.GradientTape() as tape:
                 loss_d, _ = self._discriminator_loss(real, generated)
-            self._update_discriminator(tape, loss_d, real)
+            self._update_discriminator(tape, loss_d, real, turns_before)
             return loss_d
 
         with tf.GradientTape() as tape:
@@ -240,8 +240,8 @@ class BalancedGAN(keras.Model):
         if self.balance == "usual":
             return loss_g, loss_d, 1, 1
 
-        def discriminator_again():
-            return discriminator_step(self.generator(latents, training=True))
+        def discriminator_again(repeats):
+            return discriminator_step(self.generator(latents, training=True), 1 + repeats)
 
         def generator_again():
             with tf.GradientTape() as tape:
@@ -258,7 +258,7 @@ class BalancedGAN(keras.Model):
             loss_g, loss_d = tf.cond(
                 first_gap > 0,
                 lambda: (generator_again(), loss_d),
-                lambda: (loss_g, discriminator_again()),
+                lambda: (loss_g, discriminator_again(repeats)),
             )
             return repeats + 1, loss_g, loss_d
 
@@ -281,8 +281,11 @@ class BalancedGAN(keras.Model):
             pictures = augment(pictures, self.seed_generator)
         return self.discriminator(pictures, training=True)
 
-    def _update_discriminator(self, tape, loss, real):
-        """One step of the discriminator; on every 16th turn its slope is part of it."""
+    def _update_discriminator(self, tape, loss, real, turns_before=0):
+        """One step of the discriminator; on every 16th turn its slope is part of it.
+
+        `turns_before` of it on this batch are not yet counted in `discriminator_turns`.
+        """
         variables = self.discriminator.trainable_variables
         gradients = tape.gradient(loss, variables)
         if self.r1:
@@ -291,7 +294,7 @@ class BalancedGAN(keras.Model):
                 more = self._gradients_of_penalty(real)
                 return [g + m for g, m in zip(gradients, more, strict=True)]
 
-            due = self.discriminator_turns.value % R1_EVERY == 0
+            due = (self.discriminator_turns.value + turns_before) % R1_EVERY == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
         self.discriminator_optimizer.apply(share_of(gradients), variables)
 

@@ -194,6 +194,19 @@ def test_r1_counts_on_every_16th_turn_of_the_discriminator(face_batch, turns, ch
     assert same(*after) != changes
 
 
+@pytest.mark.parametrize("turns, changes", [(12, False), (13, True)])
+def test_r1_counts_repeated_turns_of_a_batch(face_batch, turns, changes):
+    after = []
+    for r1 in (0.0, 100.0):
+        gan = tiny_gan(balance="repeat", margin=0.1, max_streak=3, augmentation=False, r1=r1)
+        gan.discriminator.layers[-1].bias.assign([5.0])  # D lags: four turns
+        gan.discriminator_turns.assign(turns)
+        gan.train_step(tf.constant(face_batch))
+        assert int(gan.discriminator_turns) == turns + 4
+        after.append(weights(gan.discriminator))
+    assert same(*after) != changes
+
+
 def test_r1_flattens_the_discriminator(face_batch):
     gan = tiny_gan(augmentation=False, r1=1.0)
     real = tf.constant(face_batch)
