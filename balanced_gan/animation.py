@@ -16,7 +16,7 @@ def gif(frames, frames_per_second, rest_seconds=0.0):
     """An endless GIF.
 
     Args:
-        frames: Pillow pictures of one size, at least one.
+        frames: iterable of Pillow pictures of one size, at least one.
         frames_per_second: how fast.
         rest_seconds: how much longer the last one stays.
 
@@ -40,16 +40,23 @@ def gif(frames, frames_per_second, rest_seconds=0.0):
 def mp4(frames, frames_per_second, rest_seconds=0.0):
     """An H.264 video, which browsers and telephones play.
 
-    Args and result as in `gif`.
+    Args and result as in `gif`; only one of the frames is held in memory at a time.
     """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=frames_per_second, options={"crf": "18"})
         stream.pix_fmt = "yuv420p"  # others do not play everywhere; it needs even sides
-        stream.width, stream.height = (side // 2 * 2 for side in frames[0].size)
-        for frame in [*frames, *frames[-1:] * round(rest_seconds * frames_per_second)]:
+
+        def add(frame):
+            if not stream.codec_context.is_open:
+                stream.width, stream.height = (side // 2 * 2 for side in frame.size)
             picture = np.asarray(frame.convert("RGB"))[: stream.height, : stream.width]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
+        for frame in frames:
+            add(frame)
+        for _ in range(round(rest_seconds * frames_per_second)):
+            add(frame)
         container.mux(stream.encode())
     return buffer.getvalue()
 
@@ -65,8 +72,9 @@ def of_grids(files):
     """
     made = []
     for encode, most in zip((gif, mp4), _PROGRESS_FRAMES.values(), strict=True):
-        frames = [_opened(files[i]) for i in evenly(len(files), most)]
-        frames_per_second = min(24, max(2, len(frames) // _PROGRESS_SECONDS))
+        shown = evenly(len(files), most)
+        frames_per_second = min(24, max(2, len(shown) // _PROGRESS_SECONDS))
+        frames = (_opened(files[i]) for i in shown)
         made.append(encode(frames, frames_per_second, _PROGRESS_REST))
     return tuple(made)
 

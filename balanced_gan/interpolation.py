@@ -64,16 +64,17 @@ def interpolate_files(generator, out, latents, prior, frames_between, fps, side)
             for first in range(0, len(latents), _AT_ONCE)
         ]
     )
-    frames = [
-        Image.fromarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC))
-        for picture in pictures
-    ]
-    shown = evenly(len(frames), _GIF_FRAMES)
-    some = [frames[i] for i in shown]
+
+    def frames(some):  # one by one: 40,000 enlarged ones would be 8 GB
+        for picture in some:
+            enlarged = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
+            yield Image.fromarray(enlarged)
+
+    some = pictures[evenly(len(pictures), _GIF_FRAMES)]
     strip = pictures[:: -(-len(pictures) // _STRIP)]
     files = {
-        "interpolation.mp4": mp4(frames, fps),
-        "interpolation.gif": gif(some, fps * len(some) / len(frames)),
+        "interpolation.mp4": mp4(frames(pictures), fps),
+        "interpolation.gif": gif(frames(some), fps * len(some) / len(pictures)),
         "strip.png": encode_png(sheet(strip, len(strip))),
     }
     for name, data in files.items():
