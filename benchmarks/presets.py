@@ -90,11 +90,11 @@ def run_pictures(work, preset, path, minutes, longest, seed):
     if not (folder / "sample").exists():
         train_py(folder, *options, "--minutes", minutes)
         (folder / "sample").mkdir()
-        run = next(folder.glob("runs/*"))
+        run = next(folder.glob("runs/0*"))
         (folder / "figures.json").write_text(json.dumps(figures(run)))
         out = ["--img_num", SHOWN, "--seed", 0, "--out", folder / "sample"]
         train_py(folder, "--TYPE", "generate", *out)
-    run = next(folder.glob("runs/*"))
+    run = next(folder.glob("runs/0*"))
     side = preset_values(preset)["grid_side"]
     recognised = first_recognised(run, side)
     trained = minutes
@@ -115,11 +115,11 @@ def run_sine(work):
         folder.mkdir(exist_ok=True)
         train_py(folder, "--preset", "sine", "--seed", seed)
         made = train_py(folder, "--TYPE", "generate", "--img_num", 1000, "--seed", 0)
-        run = next(folder.glob("runs/*"))
+        run = next(folder.glob("runs/0*"))
         session = json.loads((run / "metadata.json").read_text())["sessions"][0]
         distance, bins = re.search(r"distance ([\d.]+); (\d+) of 10", made).groups()
         rows.append([seed, f"{60 * session['minutes']:.0f}", *figures(run)[1:], distance, bins])
-    plot = cv2.imread(str(next((work / "sine-0").glob("runs/*")) / "final.png"))
+    plot = cv2.imread(str(next((work / "sine-0").glob("runs/0*")) / "final.png"))
     return rows, cv2.cvtColor(plot, cv2.COLOR_BGR2RGB)
 
 

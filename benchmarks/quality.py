@@ -139,7 +139,7 @@ def samples_at(mark, folder):
     from balanced_gan.evaluation import draw_samples
     from balanced_gan.run import Run
 
-    (run,) = folder.glob("runs/*")
+    (run,) = folder.glob("runs/0*")
     generator = keras.saving.load_model(folder / f"{mark:g}.keras", compile=False)
     pictures = draw_samples(generator, Run(run).settings().latent_prior)
     return pictures, int((folder / f"{mark:g}.txt").read_text())
@@ -156,7 +156,7 @@ def measure(name, data, folder):
     job = JOBS[name]
     training, held_out = split(data, job)
     KEPT.mkdir(exist_ok=True)
-    histories = list(folder.glob("runs/*/history.csv"))
+    histories = list(folder.glob("runs/0*/history.csv"))
     gaps = []
     if histories:
         lines = csv.DictReader(histories[0].open())

@@ -32,7 +32,7 @@ def train(arguments):
     )
     first_batch = None
     while first_batch is None:
-        files = list(folder.glob("runs/*/history.csv"))
+        files = list(folder.glob("runs/0*/history.csv"))
         if process.poll() is not None:
             sys.exit("train.py failed")
         if files and len(files[0].read_text().splitlines()) > 1:
@@ -42,7 +42,7 @@ def train(arguments):
     total = time.monotonic() - began
     if status:
         sys.exit("train.py failed")
-    run = next(folder.glob("runs/*"))
+    run = next(folder.glob("runs/0*"))
     settings = json.loads((run / "settings.json").read_text())
     rows = list(csv.DictReader((run / "history.csv").open()))
     late = [row for row in rows if int(row["epoch"]) > 2]
