@@ -179,7 +179,7 @@ def main(data, minutes, seed, work):
         "rest after half and all of the time: *swd* with real pictures' own in brackets, "
         "*coverage*, *spread* as a share of the real pictures', *copies* (0.05 for real ones).",
         table(["pictures", "swd", "coverage", "spread", "copies"], rows),
-        "![Real pictures above generated ones](../images/kinds.png)",
+        "![Real pictures above generated ones](../images/kinds.jpg)",
     )
 
 
@@ -191,7 +191,7 @@ def draw(sheets):
         axis.imshow(np.vstack(rows).squeeze(), cmap="gray", vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[])
         axis.set_ylabel(name.replace(", ", "\n"), rotation=0, ha="right", va="center")
-    figure.savefig(PROJECT / "images" / "kinds.png")
+    figure.savefig(PROJECT / "images" / "kinds.jpg", pil_kwargs={"quality": 85})
 
 
 if __name__ == "__main__":
