@@ -73,7 +73,7 @@ class Run:
         return Run(self.path / "best")
 
     def source(self, best):
-        """Where to take networks from: the run itself, or with `best` what that is."""
+        """The `Run` to take networks from: with `best`, those of its best evaluation."""
         return self.best if best else self
 
     @property
