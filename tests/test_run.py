@@ -14,6 +14,8 @@ from balanced_gan import (
     metadata,
 )
 from balanced_gan.files import whole_file, write_whole
+from balanced_gan.networks import is_plain
+from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.run import KEPT_CHECKPOINTS, Run
 from balanced_gan.runs import all_runs, create_run, find_run, matching_run
 
@@ -131,6 +133,19 @@ def test_a_checkpoint_has_its_networks_and_needs_no_folder(workplace, monkeypatc
         run.save_checkpoint(gan, 2.0)
     # The next start goes on from the checkpoint before, or has nothing left to do but to be seen.
     assert run.generator_file.exists() and not torn.exists()
+
+
+def test_saved_networks_need_nothing_but_keras(workplace):
+    run = create_run(Settings())
+    networks = (
+        build(32, 3, *rest)
+        for build, rest in zip(NETWORKS["dcgan"], ((8, 4), (4, 0.0)), strict=True)
+    )
+    gan = BalancedGAN(*networks)
+    assert not is_plain(gan.discriminator)  # the only one with BatchNorm
+    run.save_networks(gan)
+    for file in (run.generator_file, run.discriminator_file):
+        assert is_plain(keras.saving.load_model(file))
 
 
 def test_checkpoint_of_other_networks_is_refused(workplace):
