@@ -46,7 +46,7 @@ def train(settings, run, dry_run):
     if workers > 1:
         click.echo(f"Workers:  {workers}; waiting until all are there")
     with _quiet_import(distribute.strategy):
-        from balanced_gan import training
+        from balanced_gan import building, training
     if settings.balance == "repeat" and distribute.strategy().num_replicas_in_sync > 1:
         raise InputError("--balance repeat trains on one CPU or GPU only. Received: --workers")
     distribute.text_from_chief(settings.to_json())
@@ -70,7 +70,7 @@ def train(settings, run, dry_run):
         more = f" and {len(skipped) - _NAMED_SKIPS} more" if len(skipped) > _NAMED_SKIPS else ""
         click.echo(f"Skipped:  {len(skipped)}: {', '.join(named)}{more}")
     if settings.precision == "auto":
-        precision, ratio = training.faster_precision()
+        precision, ratio = building.faster_precision()
         settings = dataclasses.replace(settings, precision=precision)
         click.echo(
             f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"

@@ -10,10 +10,14 @@ Both sides halve or double the picture in steps of two between its full size and
 """
 
 import keras
-import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
-from balanced_gan.distribute import mean
+from balanced_gan.layers import (
+    FusedBatchNormalization,
+    SharedBatchNormalization,
+    StridedConv2D,
+    UpsampledConv2D,
+)
 from balanced_gan.settings import Settings
 
 
@@ -41,101 +45,6 @@ def stages(image_size):
 def _widths(count, width):
     """Channels at each resolution, from half the full size down to the base."""
     return [width * min(2**level, 4) for level in range(count)]
-
-
-@keras.saving.register_keras_serializable("balanced_gan")
-class UpsampledConv2D(layers.Conv2D):
-    """Nearest-neighbour upsampling by two and a 3x3 convolution, in one step.
-
-    After upsampling, the three taps of the kernel along an axis fall on only two different
-    pixels. So the same sums, but for rounding, come from a transposed convolution of stride
-    two whose four taps are sums of the three: 4 products a pixel and channel instead of 9, and
-    no upsampled picture in between. A batch costs a fifth less (`benchmarks/ablations.md`).
-
-    Args:
-        filters: channels to put out.
-        kernel_size: 3.
-        padding: "same".
-        **kwargs: as for `keras.layers.Conv2D`.
-    """
-
-    # Where the picture is smaller, moving the wider kernel about costs more than it saves.
-    _SMALLEST = 8
-
-    def call(self, inputs):
-        """(B, S, S, C) -> (B, 2 S, 2 S, filters)."""
-        if inputs.shape[1] < self._SMALLEST:
-            return super().call(ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2))
-        kernel = ops.transpose(self.kernel, (0, 1, 3, 2))
-        for axis in (0, 1):
-            first, middle, last = ops.unstack(kernel, axis=axis)
-            kernel = ops.stack([last, middle + last, first + middle, first], axis=axis)
-        return ops.conv_transpose(inputs, kernel, 2, padding="same")
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return batch, 2 * height, 2 * width, self.filters
-
-
-def _follow(norm, mean, variance):
-    """Moves the moving statistics of a BatchNorm layer towards those of a batch."""
-    for moving, now in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
-        moving.assign(norm.momentum * moving + (1 - norm.momentum) * now)
-
-
-@keras.saving.register_keras_serializable("balanced_gan")
-class FusedBatchNormalization(layers.BatchNormalization):
-    """Keras's BatchNorm; while training, in one operation of TensorFlow's.
-
-    Keras's takes a dozen, each over all activations and in float32; this one reads bfloat16 and
-    takes the ReLU behind it along: a turn of G 53 instead of 71 ms, one of D 51 instead of 59
-    (benchmarks/ablations.md).
-    """
-
-    def call(self, inputs, training=None, mask=None):
-        """Shapes as in Keras's layer; channels last, without a mask."""
-        if not training:
-            return super().call(inputs, training, mask)
-        flat = len(inputs.shape) == 2
-        x = inputs[:, None, None, :] if flat else inputs
-        result = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=self.gamma,
-            offset=self.beta,
-            mean=[],
-            variance=[],
-            epsilon=self.epsilon,
-            exponential_avg_factor=1.0,
-            data_format="NHWC",
-            is_training=True,
-        )
-        # It puts out the variance of a sample, n / (n - 1) of what Keras averages.
-        count = ops.cast(ops.size(x) // x.shape[-1], "float32")
-        _follow(self, result.batch_mean, result.batch_variance * (count - 1) / count)
-        return result.y[:, 0, 0, :] if flat else result.y
-
-
-@keras.saving.register_keras_serializable("balanced_gan")
-class SharedBatchNormalization(layers.BatchNormalization):
-    """BatchNorm whose statistics are those of the whole batch, not of one replica's part.
-
-    Keras has it too (`synchronized`), but its gradient can be asked for only where the forward
-    pass was called, and ours is asked for in the turn of one network.
-    """
-
-    def call(self, inputs, training=None, mask=None):
-        """Shapes as in Keras's layer; channels last, without a mask."""
-        if not training:
-            return super().call(inputs, training, mask)
-        x = ops.cast(inputs, "float32")
-        axes = list(range(len(inputs.shape) - 1))
-        (moments,) = mean([ops.stack([ops.mean(x, axes), ops.mean(ops.square(x), axes)])])
-        middle = moments[0]
-        variance = ops.maximum(moments[1] - ops.square(middle), 0)
-        _follow(self, middle, variance)
-        offset, scale = (ops.cast(weight, "float32") for weight in (self.beta, self.gamma))
-        normal = ops.batch_normalization(x, middle, variance, -1, offset, scale, self.epsilon)
-        return ops.cast(normal, self.compute_dtype)
 
 
 def shared_copy(network):
@@ -177,9 +86,8 @@ def plain_copy(network):
     upsampled = {layer.name for layer in network.layers if isinstance(layer, UpsampledConv2D)}
 
     def copy(layer):
-        kind = layers.Conv2D if layer.name in upsampled else type(layer)
-        if isinstance(layer, layers.BatchNormalization):
-            kind = layers.BatchNormalization
+        # Each of ours computes as the layer of Keras's does that it is made from.
+        kind = next(base for base in type(layer).__mro__ if base.__module__.startswith("keras."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
     def call(layer, x, **kwargs):
@@ -276,7 +184,7 @@ def build_discriminator(
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
     for channels_out in _widths(count, width):
-        x = layers.Conv2D(channels_out, 4, strides=2, padding="same")(x)
+        x = StridedConv2D(channels_out, 4, strides=2, padding="same")(x)
         x = drop(layers.LeakyReLU(negative_slope=0.2)(x), dropout)
     logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
     return keras.Model(pictures, logits, name="discriminator")

@@ -8,8 +8,8 @@ channels (or units) of the narrowest layer; all others are multiples of it.
 import keras
 from keras import layers
 
+from balanced_gan.layers import FusedBatchNormalization, StridedConv2D, StridedConv2DTranspose
 from balanced_gan.networks import (
-    FusedBatchNormalization,
     build_discriminator,
     build_generator,
     drop,
@@ -119,11 +119,11 @@ def dcgan_generator(image_size, channels, latent_dim, width):
     x = layers.Dense(base * base * widths[-1], use_bias=False, **_DCGAN_INIT)(latents)
     x = layers.ReLU()(_dcgan_norm(layers.Reshape((base, base, widths[-1]))(x)))
     for channels_out in reversed(widths[:-1]):
-        x = layers.Conv2DTranspose(
+        x = StridedConv2DTranspose(
             channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
         )(x)
         x = layers.ReLU()(_dcgan_norm(x))
-    x = layers.Conv2DTranspose(
+    x = StridedConv2DTranspose(
         channels, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
     )(x)
     return keras.Model(latents, pictures_from(x), name="generator")
@@ -134,7 +134,7 @@ def dcgan_discriminator(image_size, channels, width, dropout):
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
     for level, channels_out in enumerate(_doubling(image_size, width)[1]):
-        x = layers.Conv2D(
+        x = StridedConv2D(
             channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
         )(x)
         x = _dcgan_norm(x) if level else x

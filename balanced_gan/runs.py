@@ -18,19 +18,27 @@ def create_run(settings):
 
     Returns:
         The new `Run`.
+
+    Raises:
+        InputError: if `runs` is a link to a folder that is not there.
+        OSError: if no folder can be made.
     """
     source = "sine" if settings.of_points else "drawn-faces"
     if settings.path:
         source = Path(settings.path).resolve().name
-    label = re.sub(r"[^\w.-]+", "-", source).strip("-.") or "pictures"
+    label = re.sub(r"[^\w.-]+", "-", source)[:60].strip("-.") or "pictures"
     number = max((_number(run.name) for run in all_runs()), default=0) + 1
     while True:
         path = RUNS / f"{number:03d}-{label}"
         try:
             path.mkdir(parents=True)
             break
-        except FileExistsError:  # another process was faster
-            number += 1
+        except FileExistsError:
+            if not path.exists():
+                raise InputError(
+                    f"{str(RUNS)!r} is a link to a folder that is not there; is a disk missing?"
+                ) from None
+            number += 1  # another process was faster
     run = Run(path)
     (path / "grids").mkdir()
     (path / "checkpoints").mkdir()

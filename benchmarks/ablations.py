@@ -21,11 +21,11 @@ import tensorflow as tf
 from faces import share_with_face
 from keras import layers, ops
 
-from balanced_gan import augment, training
+from balanced_gan import augment, building
 from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.gan import BalancedGAN
+from balanced_gan.layers import UpsampledConv2D
 from balanced_gan.networks import (
-    UpsampledConv2D,
     _widths,
     build_discriminator,
     build_generator,
@@ -171,9 +171,9 @@ def run(name, seed, marks, training_pictures, held_out, folder):
     augment.CUTOUT = variant.cutout
     NETWORKS["light"] = variant.generator, variant.discriminator
     VariantGAN.variant = variant
-    training.BalancedGAN = VariantGAN
-    settings = Settings(**variant.options, seed=seed, precision=training.faster_precision()[0])
-    gan = training.build_gan(settings)
+    building.BalancedGAN = VariantGAN
+    settings = Settings(**variant.options, seed=seed, precision=building.faster_precision()[0])
+    gan = building.build_gan(settings)
     data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from report import publish, table
 
-from balanced_gan import Settings, training
+from balanced_gan import Settings, building, training
 from balanced_gan.pictures import batches
 
 MARGINS = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -30,11 +30,11 @@ SETTLING_EPOCHS = 2
 def contenders(settings):
     """Name -> compiled model, all of the same networks and seed."""
     models = {
-        f"margin {margin}": training.build_gan(dataclasses.replace(settings, margin=margin))
+        f"margin {margin}": building.build_gan(dataclasses.replace(settings, margin=margin))
         for margin in MARGINS
     }
     for balance in ("both", "alternate", "usual"):
-        models[balance] = training.build_gan(dataclasses.replace(settings, balance=balance))
+        models[balance] = building.build_gan(dataclasses.replace(settings, balance=balance))
     return models
 
 
@@ -43,7 +43,7 @@ def contenders(settings):
 @click.option("--epochs", default=30, show_default=True)
 @click.option("--seeds", default=2, show_default=True)
 def main(path, epochs, seeds):
-    precision, _ = training.faster_precision()
+    precision, _ = building.faster_precision()
     gaps, turns, seconds = {}, {}, {}
     for seed in range(seeds):
         settings = Settings(path=path, precision=precision, seed=seed)

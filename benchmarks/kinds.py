@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from report import publish, table
 
-from balanced_gan import training
+from balanced_gan import building, training
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
 from balanced_gan.pictures import load_folder
@@ -130,7 +130,7 @@ def train(pictures, minutes, seed):
         epochs=None,
         minutes=minutes,
         evaluate_every_minutes=0.0,
-        precision=training.faster_precision()[0],
+        precision=building.faster_precision()[0],
     )
     try:
         run = find_run()

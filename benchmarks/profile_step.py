@@ -17,7 +17,7 @@ from report import publish, table
 from speed import BATCHES, build, keras_batches
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from balanced_gan import Settings, training
+from balanced_gan import Settings, building
 
 # What an operation's name begins with, after "_MklNative" or "_Mkl" -> what it is for.
 KINDS = {
@@ -30,6 +30,7 @@ KINDS = {
     "LeakyRelu": "activations and their gradients",
     "Cast": "between float32 and bfloat16",
     "ResourceApply": "Adam",
+    "MatMul": "gradient of kernels as products, and dense layers",
     "Einsum": "augmentation: shift",
     "BatchMatMul": "augmentation: shift",
     "Select": "augmentation: cutout, and mirroring",
@@ -62,7 +63,7 @@ def times_of_operations(folder):
 @click.option("--preset", default="balanced", show_default=True)
 @click.option("--batch_size", default=Settings.batch_size, show_default=True)
 def main(preset, batch_size):
-    precision, _ = training.faster_precision()
+    precision, _ = building.faster_precision()
     train = keras_batches(build(preset, precision, balance="margin"), batch_size)
     for _ in range(3):  # compiles
         train()

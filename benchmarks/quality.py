@@ -91,6 +91,7 @@ def train(name, data, folder):
         return
     import keras
 
+    from balanced_gan import building
     from balanced_gan import training as ours
     from balanced_gan.runs import create_run, matching_run
     from balanced_gan.settings import Settings, preset_values
@@ -121,7 +122,7 @@ def train(name, data, folder):
             "epochs": None,
             "minutes": job.marks[-1],
             "evaluate_every_minutes": 0.0,
-            "precision": ours.faster_precision()[0],
+            "precision": building.faster_precision()[0],
         }
     )
     run = matching_run(settings) or create_run(settings)

@@ -27,13 +27,14 @@ import tensorflow as tf
 from keras import layers, ops
 from report import publish, table
 
-from balanced_gan import Settings, pictures, training
-from balanced_gan.networks import UpsampledConv2D
+from balanced_gan import Settings, building, pictures
+from balanced_gan.gan import R1_EVERY
+from balanced_gan.layers import UpsampledConv2D
 from balanced_gan.settings import preset_values
 
 PROJECT = Path(__file__).parents[1]
 COMMAND = [sys.executable, PROJECT / "train.py"]
-BATCHES = 12  # of each contender a round
+BATCHES = 2 * R1_EVERY  # of each contender a round: about one of them with R1
 TINY = ["--width", "4", "--latent_dim", "8", "--precision", "float32"]
 
 
@@ -79,6 +80,8 @@ def turns_cost(gan):
     # nobody asks for the gradient of the real pictures, or of latents (a dense layer's).
     of_generator = forward + judge + 2 * generator
     of_discriminator = forward + 2 * (2 * judge - first)
+    if gan.r1:  # forward, the slope, and for its gradient each layer of the slope twice
+        of_discriminator += 4 * judge / R1_EVERY
     return of_generator / 1e9, of_discriminator / 1e9
 
 
@@ -177,12 +180,12 @@ def torch_contenders(batch_size):
 
 def build(preset, precision, **changes):
     values = preset_values(preset) | {"precision": precision} | changes
-    return training.build_gan(Settings(**values))
+    return building.build_gan(Settings(**values))
 
 
 def measure_step(rounds):
     """Our step against the ceilings, and against other programs with the networks of `dcgan`."""
-    faster, _ = training.faster_precision()
+    faster, _ = building.faster_precision()
     size = Settings.batch_size
     gans = {
         f"default networks, batch {size}, {precision}": build("balanced", precision)

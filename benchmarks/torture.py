@@ -79,13 +79,13 @@ def corrupt_files(run):
 
 
 def newest_checkpoint(run):
-    """`(step, seconds, arrays)`, or zeros where there is none yet."""
+    """`(step, arrays)`, or nothing where there is none yet."""
     files = sorted((run.path / "checkpoints").glob("step-*.npz"))
     if not files:
-        return 0, 0.0, {}
+        return 0, {}
     with np.load(files[-1]) as stored:
         arrays = {name: stored[name] for name in stored.files if name != "seconds"}
-        return int(files[-1].stem[5:]), float(stored["seconds"]), arrays
+        return int(files[-1].stem[5:]), arrays
 
 
 def kill_often(folder, count, seed):
@@ -107,11 +107,13 @@ def kill_often(folder, count, seed):
         if not run.path.is_dir():
             continue
         found["corrupt"] += corrupt_files(run)
-        step, seconds, _ = newest_checkpoint(run)
+        step, _ = newest_checkpoint(run)
         rows = [row for row in run.history() if int(row["step"]) > step]
         if rows:
             found["while_training"] += 1
-            found["repeated"] = max(found["repeated"], float(rows[-1]["seconds"]) - seconds)
+            # Not from the checkpoint: the first batch of a session compiles, as every start does.
+            trained = float(rows[-1]["seconds"]) - float(rows[0]["seconds"])
+            found["repeated"] = max(found["repeated"], trained)
     steps = newest_checkpoint(run)[0] + 20
     whole = folder / "whole"
     whole.mkdir()
@@ -119,8 +121,8 @@ def kill_often(folder, count, seed):
         process = start(place, *command, "--steps", steps)
         output, _ = process.communicate()
         assert process.returncode == 0, output
-    _, _, killed = newest_checkpoint(run)
-    _, _, let_alone = newest_checkpoint(Run(whole / "runs" / "001-drawn-faces"))
+    _, killed = newest_checkpoint(run)
+    _, let_alone = newest_checkpoint(Run(whole / "runs" / "001-drawn-faces"))
     found["steps"] = steps
     found["equal"] = killed.keys() == let_alone.keys() and all(
         np.array_equal(killed[name], let_alone[name]) for name in killed
@@ -151,8 +153,8 @@ def torture_by_kills(count):
         "Killed at random instants",
         f"Tiny networks, kill -9 up to 14 s after each start, the same command again each time, a "
         f"checkpoint every {EVERY_SECONDS} s; then let finish, and compared with a run of as many "
-        "batches that nobody touched. Two such runs side by side. *Repeated*: seconds of training "
-        "done twice after the worst kill.",
+        "batches that nobody touched. Two such runs side by side. *Repeated*: seconds from the "
+        "first batch that was lost to the last, at the worst kill; each start also compiles anew.",
         table(
             [
                 "seed",
@@ -301,10 +303,10 @@ def torture_by_pictures(count):
 
 def torture_by_run_files(count):
     """Damaged settings.json, history.csv and checkpoints."""
-    from balanced_gan import training
+    from balanced_gan import building
 
     settings = Settings(**TINY)
-    gan = training.build_gan(settings)
+    gan = building.build_gan(settings)
     variables = all_variables(gan)
     outcomes = {}
     with tempfile.TemporaryDirectory() as place:
@@ -378,7 +380,7 @@ def torture_by_full_disk():
         shutil.copytree(good, whole)
         start(whole, *command, "--steps", 100).communicate()
         name = Path("runs", "001-drawn-faces")
-        _, _, expected = newest_checkpoint(Run(whole / name))
+        _, expected = newest_checkpoint(Run(whole / name))
         for limit in (512, 2048, 8192, 20_000, 60_000, 150_000, 10**6):
             folder = Path(place, str(limit))
             shutil.copytree(good, folder)
@@ -392,7 +394,7 @@ def torture_by_full_disk():
             corrupt = corrupt_files(run)
             last = [line for line in output.splitlines() if line.startswith("Error")]
             start(folder, *command, "--steps", 100).communicate()
-            _, _, arrays = newest_checkpoint(run)
+            _, arrays = newest_checkpoint(run)
             equal = arrays.keys() == expected.keys() and all(
                 np.array_equal(arrays[key], expected[key]) for key in arrays
             )

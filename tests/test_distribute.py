@@ -155,7 +155,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
-from balanced_gan import Settings, distribute, training
+from balanced_gan import Settings, building, distribute, training
 count = int(sys.argv[1])
 if count > 1:
     mirrored = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
@@ -163,7 +163,7 @@ if count > 1:
 settings = Settings(image_size=32, width=4, latent_dim=8, batch_size=8, precision="float32",
                     max_images=20)
 samples, _ = training.read_samples(settings)
-gan = training.build_gan(settings)
+gan = building.build_gan(settings)
 data = gan.distribute_strategy.distribute_datasets_from_function(
     lambda replicas: training.batches(samples, 8, 0, True, 0, replicas))
 rows = []

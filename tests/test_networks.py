@@ -1,16 +1,9 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from balanced_gan import build_discriminator, build_generator
-from balanced_gan.networks import (
-    FusedBatchNormalization,
-    UpsampledConv2D,
-    is_plain,
-    plain_copy,
-    stages,
-)
+from balanced_gan.networks import is_plain, plain_copy, stages
 from balanced_gan.settings import Settings
 
 
@@ -59,37 +52,6 @@ def test_sizes_that_do_not_halve_are_refused(size):
 def test_every_size_on_offer_can_be_built():
     choices = Settings.__dataclass_fields__["image_size"].metadata["choices"]
     assert all(base * 2**count == size for size in choices for base, count in [stages(size)])
-
-
-@pytest.mark.parametrize("side", [4, 5, 8, 12])  # two ways of computing
-def test_upsampled_convolution_is_upsampling_and_convolution(side):
-    x = keras.random.normal((2, side, side, 5), seed=0)
-    layer = UpsampledConv2D(7, 3, padding="same", use_bias=False)
-    convolution = keras.layers.Conv2D(7, 3, padding="same", use_bias=False)
-    expected = keras.Sequential([keras.layers.UpSampling2D(2), convolution])
-    found = layer(x)
-    expected.build(x.shape)
-    expected.set_weights(layer.get_weights())
-    np.testing.assert_allclose(found, expected(x), atol=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(6, 5), (6, 4, 4, 5)])
-def test_fused_batchnorm_is_keras_batchnorm(shape):
-    x = 3 + 2 * keras.random.normal(shape, seed=0)
-    weights = keras.random.normal(shape, seed=1)
-    found = []
-    for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
-        layer = kind(momentum=0.8, gamma_initializer="random_normal")
-        layer.build(shape)
-        layer.gamma.assign([1.0, 2.0, -1.0, 0.5, 3.0])
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x, training=True)
-            loss = tf.reduce_sum(weights * y)
-        gradients = tape.gradient(loss, [x, *(v.value for v in layer.trainable_variables)])
-        found.append([y, *gradients, *layer.get_weights(), layer(x, training=False)])
-    for ours, keras_own in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, keras_own, atol=1e-5)
 
 
 def test_a_generator_in_training_can_be_saved_and_loaded(tmp_path):

@@ -36,6 +36,19 @@ def test_runs_are_numbered_and_named_after_the_folder(workplace):
     assert [run.name for run in all_runs()] == names[::-1]
 
 
+def test_a_folder_name_of_any_length(workplace):
+    assert create_run(Settings(path="/x/" + 255 * "ü")).path.is_dir()
+
+
+def test_runs_on_a_disk_that_is_not_there(workplace):
+    try:
+        (workplace / "runs").symlink_to(workplace / "unplugged")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    with pytest.raises(InputError, match="link to a folder that is not there"):
+        create_run(Settings())
+
+
 def test_find_by_number_name_path_or_newest(workplace):
     first, second = create_run(Settings()), create_run(Settings(path="/x/b"))
     assert find_run() == second
@@ -142,7 +155,7 @@ def test_saved_networks_need_nothing_but_keras(workplace):
         for build, rest in zip(NETWORKS["dcgan"], ((8, 4), (4, 0.0)), strict=True)
     )
     gan = BalancedGAN(*networks)
-    assert not is_plain(gan.discriminator)  # the only one with BatchNorm
+    assert not is_plain(gan.discriminator)
     run.save_networks(gan)
     for file in (run.generator_file, run.discriminator_file):
         assert is_plain(keras.saving.load_model(file))

@@ -1,0 +1,113 @@
+"""From settings to a compiled model, and which arithmetic this machine is faster in."""
+
+import time
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from balanced_gan import distribute
+from balanced_gan.gan import BalancedGAN
+from balanced_gan.networks import shared_copy
+from balanced_gan.optimizers import build_optimizer
+from balanced_gan.preset_networks import NETWORKS
+
+
+def build_gan(settings):
+    """The compiled model of some settings, repeatable from their seed.
+
+    Args:
+        settings: a `Settings` whose `precision` is decided, not "auto".
+
+    Returns:
+        A compiled `BalancedGAN`.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    # Threads may otherwise add up in any order, and a resumed run would drift from the
+    # uninterrupted one.
+    tf.config.experimental.enable_op_determinism()
+    policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
+    build_generator, build_discriminator = NETWORKS[settings.networks]
+    size = settings.image_size, settings.channels
+    strategy = distribute.strategy()
+    with strategy.scope(), _dtype_policy(policy):
+        generator = build_generator(*size, settings.latent_dim, settings.width)
+        discriminator = build_discriminator(*size, settings.width, settings.dropout)
+        if strategy.num_replicas_in_sync > 1:
+            generator = shared_copy(generator)
+        gan = BalancedGAN(
+            generator,
+            discriminator,
+            margin=settings.margin,
+            balance=settings.balance,
+            max_streak=settings.max_streak,
+            augmentation=settings.augmentation,
+            ema_decay=settings.ema_decay,
+            label_noise=settings.label_noise,
+            r1=settings.r1,
+            latent_prior=settings.latent_prior,
+            seed=settings.seed,
+        )
+    with strategy.scope():
+        gan.compile(
+            *(
+                build_optimizer(
+                    learning_rate,
+                    settings.optimizer,
+                    settings.beta_1,
+                    settings.beta_2,
+                    settings.learning_rate_decay,
+                    # Each replica cuts its share of the gradient, as it would alone.
+                    settings.clip_value / strategy.num_replicas_in_sync,
+                    gan.learning_rate_factor,
+                )
+                for learning_rate in (
+                    settings.generator_learning_rate,
+                    settings.discriminator_learning_rate,
+                )
+            )
+        )
+    return gan
+
+
+@contextmanager
+def _dtype_policy(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def faster_precision():
+    """Times a convolution and its gradient in float32 and bfloat16 on this machine.
+
+    bfloat16 pays only where the processor has instructions for it (AMX or AVX512-BF16);
+    elsewhere it is emulated and slower. Asking the clock works on any system.
+
+    Returns:
+        `(name, ratio)`: "float32" or "bfloat16", and how many times faster bfloat16 was.
+    """
+
+    @tf.function
+    def work(pictures, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch([pictures, kernel])
+            result = tf.nn.conv2d(pictures, kernel, 1, "SAME")
+        return tape.gradient(result, [pictures, kernel])
+
+    def fastest(dtype):
+        pictures = tf.ones((16, 16, 16, 128), dtype)
+        kernel = tf.ones((3, 3, 128, 128), dtype)
+        work(pictures, kernel)
+        times = []
+        for _ in range(15):
+            began = time.perf_counter()
+            work(pictures, kernel)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    ratio = fastest(tf.float32) / fastest(tf.bfloat16)
+    # Not at 1.0: networks also have layers that gain nothing.
+    return ("bfloat16" if ratio > 1.2 else "float32"), ratio

@@ -1,0 +1,125 @@
+"""What a turn costs with our layers and optimizer, and with Keras's own in place of one of them.
+
+    python benchmarks/layers.py
+
+All take turns, round by round, in one process.
+"""
+
+import os
+import time
+from contextlib import contextmanager
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import click
+import keras
+import numpy as np
+from report import publish, table
+from speed import build, median
+
+import balanced_gan.layers
+from balanced_gan import Settings, building, pictures
+from balanced_gan.gan import BalancedGAN
+from balanced_gan.layers import FusedBatchNormalization, UpsampledConv2D
+
+BATCHES = 20  # of each contender a round, turns in alternation
+
+
+def with_kerass(network, ours):
+    """The same network with Keras's layers in place of one kind of ours."""
+
+    def copy(layer):
+        kind = ours.__base__ if isinstance(layer, ours) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    def call(layer, x, **kwargs):
+        if isinstance(network.get_layer(layer.name), ours) and ours is UpsampledConv2D:
+            x = keras.layers.UpSampling2D(2, dtype=layer.dtype_policy)(x)
+        return layer(x, **kwargs)
+
+    return keras.models.clone_model(network, clone_function=copy, call_function=call)
+
+
+@contextmanager
+def kernel_gradients_of_onednn():
+    before = balanced_gan.layers._LARGEST
+    balanced_gan.layers._LARGEST = 0
+    try:
+        yield
+    finally:
+        balanced_gan.layers._LARGEST = before
+
+
+def turns(gan, batch_size):
+    """A function that trains some batches -> median ms of a turn of D, and of G."""
+    data = np.random.default_rng(0).integers(0, 255, (512, 64, 64, 3), np.uint8)
+    iterator = iter(pictures.batches(data, batch_size, 0, True))
+    gan.make_train_function()
+
+    def train():
+        ms = ([], [])
+        for _ in range(BATCHES):
+            began = time.perf_counter()
+            turn_g = int(gan.train_function(iterator)["turn_G"])  # waits until it is done
+            ms[turn_g].append(1000 * (time.perf_counter() - began))
+        return [median(of_one) for of_one in ms]
+
+    train()  # compiles
+    return train
+
+
+def contenders(preset, batch_size):
+    """Name -> function from `turns`."""
+    precision, _ = building.faster_precision()
+
+    def gan(**changes):
+        return build(preset, precision, balance="alternate", **changes)
+
+    def gan_with_kerass(ours):
+        plainer = gan()
+        networks = (with_kerass(n, ours) for n in (plainer.generator, plainer.discriminator))
+        plainer = BalancedGAN(*networks, balance="alternate", r1=plainer.r1)
+        plainer.compile()
+        return plainer
+
+    work = {"as it is": turns(gan(), batch_size)}
+    with kernel_gradients_of_onednn():
+        work["gradients of kernels as oneDNN has them"] = turns(gan(), batch_size)
+    work["Keras's BatchNorm"] = turns(gan_with_kerass(FusedBatchNormalization), batch_size)
+    if preset == Settings.preset:
+        work["Keras's upsampling, then its convolution"] = turns(
+            gan_with_kerass(UpsampledConv2D), batch_size
+        )
+    other = gan()
+    other.compile(*(keras.optimizers.Adam(2e-4, beta_1=Settings.beta_1) for _ in range(2)))
+    work["Keras's Adam"] = turns(other, batch_size)
+    return work
+
+
+@click.command()
+@click.option("--rounds", default=9, show_default=True)
+def main(rounds):
+    rows = []
+    for preset, batch_size in ((Settings.preset, Settings.batch_size), ("dcgan", 32)):
+        work = contenders(preset, batch_size)
+        ms = {name: [] for name in work}
+        for _ in range(rounds):
+            for name, train in work.items():
+                ms[name].append(train())
+        first = np.array(ms["as it is"]).mean(axis=1)
+        for name, found in ms.items():
+            found = np.array(found)
+            ratio = median(found.mean(axis=1) / first)
+            rows.append([preset, name, *(f"{x:.1f}" for x in np.median(found, 0)), f"{ratio:.2f}"])
+    publish(
+        "Layers of ours, and Keras's own",
+        f"The default networks with batches of {Settings.batch_size} and those of `dcgan` with 32, "
+        f"turns in alternation; medians of {rounds} rounds of {BATCHES} batches. *Ratio*: of both "
+        "turns' time to ours, round by round.",
+        table(["networks", "with", "turn of D, ms", "turn of G, ms", "ratio"], rows),
+    )
+
+
+if __name__ == "__main__":
+    main()
