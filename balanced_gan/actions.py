@@ -38,6 +38,9 @@ def train(settings, run, dry_run):
         run: the `Run` to go on with; None for a new one.
         dry_run: whether only to show the job; nothing is written then.
     """
+    if dry_run:  # before TensorFlow, which takes seconds to import
+        for name, value in dataclasses.asdict(settings).items():
+            click.echo(f"  {name} = {value}")
     if settings.tensorboard:
         _need("--tensorboard", "tensorboard")
     if settings.preview:
@@ -148,9 +151,7 @@ def assist(path):
 
 
 def _show_job(settings, samples, training):
-    """Prints the settings and the size of the job; of faces that were cut out, a sheet too."""
-    for name, value in dataclasses.asdict(settings).items():
-        click.echo(f"  {name} = {value}")
+    """Prints the size of the job and how long it takes; of faces that were cut out, a sheet too."""
     seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, samples)
     batch_size = training.fitting_batch_size(settings, len(samples))
     per_epoch = len(samples) // batch_size
