@@ -53,7 +53,7 @@ def train(settings, run, dry_run):
     if settings.balance == "repeat" and distribute.strategy().num_replicas_in_sync > 1:
         raise InputError("--balance repeat trains on one CPU or GPU only. Received: --workers")
     distribute.text_from_chief(settings.to_json())
-    if dry_run:
+    if dry_run and not settings.of_points:
         settings = dataclasses.replace(settings, cache=False)  # which would be written
     samples, skipped = training.read_samples(settings)
     distribute.from_chief([np.int64(len(samples))])

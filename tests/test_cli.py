@@ -88,10 +88,17 @@ def test_fewer_pictures_than_a_batch_is_said(train_py, folder):
     assert code == 0 and "fewer than --batch_size 32" in out and "all 10" in out
 
 
-def test_dry_run_writes_nothing(train_py, workplace):
-    code, out, _ = train_py("--dry_run", *TINY, "--epochs", 4)
+@pytest.mark.parametrize(
+    "options, promises",
+    [
+        ([*TINY, "--epochs", 4], ["margin = 0.5", "2 batches of 8", "about 8 batches"]),
+        (["--preset", "sine", "--steps", 7], ["preset = sine", "1024 on the curve", "about 7 b"]),
+    ],
+)
+def test_dry_run_writes_nothing(train_py, workplace, options, promises):
+    code, out, _ = train_py("--dry_run", *options)
     assert code == 0 and not list(workplace.iterdir())
-    for promised in ("margin = 0.5", "parameters", "2 batches of 8", "about 8 batches"):
+    for promised in ("parameters", *promises):
         assert promised in out
 
 
