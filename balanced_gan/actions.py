@@ -75,9 +75,8 @@ def train(settings, run, dry_run):
     if settings.precision == "auto":
         precision, ratio = building.faster_precision()
         settings = dataclasses.replace(settings, precision=precision)
-        click.echo(
-            f"Precision: {precision}; bfloat16 runs at {ratio:.1f} times float32's speed here"
-        )
+        speed = f"runs at {ratio:.1f} times float32's speed" if ratio else "does not run"
+        click.echo(f"Precision: {precision}; bfloat16 {speed} here")
     distribute.text_from_chief(settings.precision)
     if dry_run:
         _show_job(settings, samples, training)

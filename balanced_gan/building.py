@@ -87,7 +87,8 @@ def faster_precision():
     elsewhere it is emulated and slower. Asking the clock works on any system.
 
     Returns:
-        `(name, ratio)`: "float32" or "bfloat16", and how many times faster bfloat16 was.
+        `(name, ratio)`: "float32" or "bfloat16", and how many times faster bfloat16 was; 0 where
+        it cannot be computed at all, as when oneDNN is held to older instructions.
     """
 
     @tf.function
@@ -108,6 +109,9 @@ def faster_precision():
             times.append(time.perf_counter() - began)
         return min(times)
 
-    ratio = fastest(tf.float32) / fastest(tf.bfloat16)
+    try:
+        ratio = fastest(tf.float32) / fastest(tf.bfloat16)
+    except tf.errors.OpError:
+        return "float32", 0.0
     # Not at 1.0: networks also have layers that gain nothing.
     return ("bfloat16" if ratio > 1.2 else "float32"), ratio

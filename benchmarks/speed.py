@@ -85,7 +85,7 @@ def turns_cost(gan):
     return of_generator / 1e9, of_discriminator / 1e9
 
 
-def ceilings():
+def ceilings(precisions):
     """Name -> function that does the work once, and its GFLOP or GB."""
 
     def product(dtype):
@@ -96,8 +96,7 @@ def ceilings():
 
     source, target = np.ones(2**26, np.uint8), np.empty(2**26, np.uint8)
     return {
-        "float32": (product("float32"), 2 * 2048**3 / 1e9),
-        "bfloat16": (product("bfloat16"), 2 * 2048**3 / 1e9),
+        **{name: (product(name), 2 * 2048**3 / 1e9) for name in precisions},
         "copy": (lambda: np.copyto(target, source), 2 * 2**26 / 1e9),
     }
 
@@ -185,11 +184,12 @@ def build(preset, precision, **changes):
 
 def measure_step(rounds):
     """Our step against the ceilings, and against other programs with the networks of `dcgan`."""
-    faster, _ = building.faster_precision()
+    faster, ratio = building.faster_precision()
+    precisions = ("float32", "bfloat16") if ratio else ("float32",)
     size = Settings.batch_size
     gans = {
         f"default networks, batch {size}, {precision}": build("balanced", precision)
-        for precision in ("float32", "bfloat16")
+        for precision in precisions
     }
     ours = "dcgan's networks, rule of balance"
     gans[f"{ours}, batch 32, {faster}"] = build("dcgan", faster, balance="margin")
@@ -197,7 +197,7 @@ def measure_step(rounds):
         name: keras_batches(gan, 32 if name.startswith(ours) else size)
         for name, gan in gans.items()
     }
-    for precision in ("float32", "bfloat16"):
+    for precision in precisions:
         # As in build_gan; determinism, which that switches on, cannot be switched off again
         # and costs nothing that could be measured.
         keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
@@ -208,7 +208,7 @@ def measure_step(rounds):
         keras.config.set_dtype_policy("float32")
         work[f"plain Keras GAN, batch 32, {precision}"] = keras_batches(gan, 32)
     work |= {f"{name}, batch 32": train for name, train in torch_contenders(32).items()}
-    limits = ceilings()
+    limits = ceilings(precisions)
     seconds = {name: [] for name in (*limits, *work)}
     turns = {}
     for name in work:
@@ -256,8 +256,9 @@ def measure_step(rounds):
         "Speed of a training step" + (f" limited to {plainer}" if plainer else ""),
         f"Medians of {rounds} rounds of {BATCHES} batches each. This machine's "
         "ceilings in the same rounds: "
-        f"a product of 2048x2048 matrices {median(speeds['float32']):.0f} GFLOP/s in float32 and "
-        f"{median(speeds['bfloat16']):.0f} in bfloat16, a copy of 64 MiB "
+        "a product of 2048x2048 matrices "
+        + " and ".join(f"{median(speeds[name]):.0f} GFLOP/s in {name}" for name in precisions)
+        + f"{'' if ratio else ' (bfloat16 does not run)'}, a copy of 64 MiB "
         f"{median(speeds['copy']):.1f} GB/s read and written. FLOP are counted from the layers.",
         table(
             [
