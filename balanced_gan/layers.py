@@ -12,7 +12,7 @@ from balanced_gan.distribute import mean
 
 # Side of the larger picture up to which `kernel_gradient` pays. From 16x16 to 8x8 it took 1.9 ms
 # instead of 2.7, from 8x8 to 4x4 1.1 instead of 2.4, from 32x32 to 16x16 as long (16 pictures,
-# bfloat16, benchmarks/ablations.md).
+# bfloat16, benchmarks/layers.py).
 _LARGEST = 16
 
 
@@ -107,7 +107,7 @@ def _value(kernel):
 @keras.saving.register_keras_serializable("balanced_gan")
 class StridedConv2D(layers.Conv2D):
     """Keras's convolution, with `kernel_gradient`: a batch of preset dcgan takes an eighth less
-    (benchmarks/ablations.md).
+    (benchmarks/layers.py).
 
     Args:
         filters: channels to put out.
@@ -147,7 +147,7 @@ class UpsampledConv2D(layers.Conv2D):
     After upsampling, the three taps of the kernel along an axis fall on only two different
     pixels. So the same sums, but for rounding, come from a transposed convolution of stride
     two whose four taps are sums of the three: 4 products a pixel and channel instead of 9, and
-    no upsampled picture in between. A batch costs a fifth less (`benchmarks/ablations.md`).
+    no upsampled picture in between. A batch costs a fifth less (benchmarks/layers.py).
 
     Args:
         filters: channels to put out.
@@ -185,8 +185,8 @@ class FusedBatchNormalization(layers.BatchNormalization):
     """Keras's BatchNorm; while training, in one operation of TensorFlow's.
 
     Keras's takes a dozen, each over all activations and in float32; this one reads bfloat16 and
-    takes the ReLU behind it along: a turn of G 53 instead of 71 ms, one of D 51 instead of 59
-    (benchmarks/ablations.md).
+    takes the ReLU behind it along: a turn of G 44 instead of 50 ms, one of D 40 instead of 42
+    (benchmarks/layers.py).
     """
 
     def call(self, inputs, training=None, mask=None):

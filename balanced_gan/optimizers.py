@@ -25,7 +25,7 @@ class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
 
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam, with all of a variable's update in one operation of TensorFlow's, not ten, each
-    of which would read and write the whole variable: 2 to 5 ms of a turn's 54."""
+    of which would read and write the whole variable: 2 ms of a turn's 42 (benchmarks/layers.py)."""
 
     def update_step(self, gradient, variable, learning_rate):
         """As Keras asks for it, with TensorFlow's own variable; all float32."""

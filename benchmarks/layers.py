@@ -5,6 +5,7 @@
 All take turns, round by round, in one process.
 """
 
+import itertools
 import os
 import time
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import click
 import keras
 import numpy as np
+import tensorflow as tf
 from report import publish, table
-from speed import build, median
+from speed import build, median, seconds_of
 
 import balanced_gan.layers
 from balanced_gan import Settings, building, pictures
@@ -24,6 +26,8 @@ from balanced_gan.gan import BalancedGAN
 from balanced_gan.layers import FusedBatchNormalization, UpsampledConv2D
 
 BATCHES = 20  # of each contender a round, turns in alternation
+# Side of the larger picture, its channels, the smaller one's: of the default and of dcgan
+SHAPES = [(32, 64, 128), (16, 128, 256), (8, 256, 256), (8, 256, 512)]
 
 
 def with_kerass(network, ours):
@@ -97,9 +101,59 @@ def contenders(preset, batch_size):
     return work
 
 
+def kernel_gradients(batch_size, side, channels, filters, precision):
+    """Name -> function that computes the gradient of a 4x4 kernel."""
+    larger = tf.cast(tf.random.normal((batch_size, side, side, channels)), precision)
+    smaller = tf.cast(tf.random.normal((batch_size, side // 2, side // 2, filters)), precision)
+
+    def onednn(larger, smaller):
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=larger,
+            filter_sizes=(4, 4, channels, filters),
+            out_backprop=smaller,
+            strides=[1, 2, 2, 1],
+            padding="SAME",
+        )
+
+    def work(function):
+        compiled = tf.function(function)
+        compiled(larger, smaller)
+        return lambda: compiled(larger, smaller).numpy()
+
+    return {"oneDNN's": work(onednn), "ours": work(balanced_gan.layers.kernel_gradient)}
+
+
+def measure_kernel_gradients(rounds):
+    rows = []
+    for precision in ("float32", "bfloat16"):
+        for batch_size, shape in itertools.product((16, 32), SHAPES):
+            work = kernel_gradients(batch_size, *shape, precision)
+            times = [[seconds_of(function) for function in work.values()] for _ in range(rounds)]
+            times = np.array(times)
+            rows.append(
+                [
+                    precision,
+                    batch_size,
+                    f"{shape[0]}x{shape[0]}x{shape[1]}, {shape[0] // 2}x{shape[0] // 2}x{shape[2]}",
+                    *(f"{1000 * x:.2f}" for x in np.median(times, 0)),
+                    f"{median(times[:, 0] / times[:, 1]):.2f}",
+                ]
+            )
+    publish(
+        "The gradient of a kernel alone",
+        "4x4, stride 2: oneDNN's, and `layers.kernel_gradient`, which is used up to 16x16 pixels; "
+        f"called in turn, medians of {rounds}.",
+        table(
+            ["precision", "pictures", "larger and smaller", "oneDNN's, ms", "ours, ms", "ratio"],
+            rows,
+        ),
+    )
+
+
 @click.command()
 @click.option("--rounds", default=9, show_default=True)
 def main(rounds):
+    measure_kernel_gradients(10 * rounds)
     rows = []
     for preset, batch_size in ((Settings.preset, Settings.batch_size), ("dcgan", 32)):
         work = contenders(preset, batch_size)

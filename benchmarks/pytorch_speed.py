@@ -1,6 +1,8 @@
 """PyTorch's part of speed.py, in a process of its own: `torch.compile` and TensorFlow each bring
 an LLVM, and the second one to load ends the process.
 
+    python benchmarks/pytorch_speed.py BATCH_SIZE BATCHES PRECISION...
+
 Says the names of the modes that run here, one a line, then an empty line; trains some batches in
 each mode that it is asked for on a line, and says the seconds a batch.
 """
@@ -46,9 +48,9 @@ def batches(precision, layout, compiled, batch_size, count):
     return train
 
 
-def main(batch_size, count):
+def main(batch_size, count, precisions):
     work = {}
-    for mode in itertools.product(("float32", "bfloat16"), LAYOUTS, (False, True)):
+    for mode in itertools.product(precisions, LAYOUTS, (False, True)):
         name = ", ".join(["PyTorch", *mode[:2], *(["compiled"] * mode[2])])
         train = batches(*mode, batch_size, count)
         try:
@@ -66,4 +68,4 @@ def main(batch_size, count):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), sys.argv[3:])

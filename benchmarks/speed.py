@@ -154,15 +154,16 @@ def keras_batches(model, batch_size):
     return train
 
 
-def torch_contenders(batch_size):
+def torch_contenders(batch_size, precisions):
     """Name -> function that gives PyTorch's seconds a batch, for each of its modes that runs here;
-    none without PyTorch."""
+    none without PyTorch. A precision that oneDNN cannot compute here PyTorch would emulate,
+    which takes minutes."""
     if not find_spec("torch"):
         click.echo("PyTorch is not installed, and not compared with.")
         return {}
     script = PROJECT / "benchmarks" / "pytorch_speed.py"
     process = subprocess.Popen(
-        [*map(str, (sys.executable, script, batch_size, BATCHES))],
+        [*map(str, (sys.executable, script, batch_size, BATCHES, *precisions))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -207,7 +208,8 @@ def measure_step(rounds):
         gan.compile()
         keras.config.set_dtype_policy("float32")
         work[f"plain Keras GAN, batch 32, {precision}"] = keras_batches(gan, 32)
-    work |= {f"{name}, batch 32": train for name, train in torch_contenders(32).items()}
+    torchs = torch_contenders(32, precisions)
+    work |= {f"{name}, batch 32": train for name, train in torchs.items()}
     limits = ceilings(precisions)
     seconds = {name: [] for name in (*limits, *work)}
     turns = {}
