@@ -1,4 +1,4 @@
-"""The command line: options -> Settings -> one of `actions`."""
+"""The command line: options -> Settings -> `train_action`, or one of `actions`."""
 
 import dataclasses
 import secrets
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from balanced_gan import actions, distribute
+from balanced_gan import actions, distribute, terminal, train_action
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
 from balanced_gan.runs import find_run, matching_run
@@ -286,7 +286,7 @@ def command(
     except InputError as error:  # such as nan, which is in no range and out of none
         raise click.UsageError(f"--{error}") from None
     if not distribute.cluster().is_chief:
-        actions.assist(given_values.get("path"))
+        train_action.assist(given_values.get("path"))
         return
     run = None
     if resume or run_name:
@@ -297,7 +297,7 @@ def command(
         if run:
             settings = dataclasses.replace(settings, precision=run.settings().precision)
     with distribute.local_workers(None if dry_run else workers):
-        actions.train(settings, run, dry_run)
+        train_action.train(settings, run, dry_run)
 
 
 def _continued(run, given):
@@ -325,7 +325,7 @@ def main():
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         stream.reconfigure(errors="backslashreplace")
     try:
-        command.main(prog_name=actions.program(), standalone_mode=False)
+        command.main(prog_name=terminal.program(), standalone_mode=False)
     except click.UsageError as error:
         error.show()
         sys.exit(2)

@@ -23,7 +23,7 @@ from balanced_gan.cache import key_of, stored_or_made
 from balanced_gan.decoding import decode, is_cut_short, is_too_large
 from balanced_gan.errors import InputError
 from balanced_gan.face_crop import SEARCH_SIDE, cut_faces
-from balanced_gan.quiet import quiet_libraries
+from balanced_gan.terminal import quiet_libraries
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory

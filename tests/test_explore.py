@@ -78,6 +78,6 @@ def test_points_and_a_missing_package_are_one_sentence(
     assert code == 1 and "only pictures to explore" in err
     shutil.copytree(trained_once, workplace / "runs", dirs_exist_ok=True)
     (workplace / "runs" / "001-drawn-faces").rename(workplace / "runs" / "002-drawn-faces")
-    monkeypatch.setattr("balanced_gan.actions.find_spec", lambda name: None)
+    monkeypatch.setattr("balanced_gan.terminal.find_spec", lambda name: None)
     code, _, err = train_py("--TYPE", "explore")
     assert code == 1 and "pip install" in err and "gradio" in err

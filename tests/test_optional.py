@@ -18,7 +18,7 @@ def test_preview_and_tensorboard(train_py, workplace):
 def test_what_is_not_installed_is_said_before_anything_is_made(
     train_py, workplace, monkeypatch, option, package
 ):
-    monkeypatch.setattr("balanced_gan.actions.find_spec", lambda name: None)
+    monkeypatch.setattr("balanced_gan.terminal.find_spec", lambda name: None)
     code, _, err = train_py(*TINY, f"--{option}")
     assert code == 1 and f"--{option} needs" in err and f"pip install {package}" in err
     assert list(workplace.iterdir()) == []
