@@ -48,33 +48,35 @@ def seconds_of(work):
     return time.perf_counter() - began
 
 
-def multiplications(network):
-    """`(forward, of the first convolution)`: FLOP a picture, two for each product.
+def products(network):
+    """Layers that are convolutions or products of matrices; the FLOP of all others together are
+    less than a hundredth."""
+    return [
+        layer
+        for layer in network.layers
+        if layer.weights and not isinstance(layer, layers.BatchNormalization)
+    ]
 
-    Counted from the layers; what is not a convolution or a product of matrices is less than a
-    hundredth.
-    """
-    counts = []
-    for layer in network.layers:
-        if not layer.weights or isinstance(layer, layers.BatchNormalization):
-            continue
-        weights = np.prod(layer.kernel.shape)
-        if isinstance(layer, layers.Dense):
-            places = 1
-        elif isinstance(layer, layers.Conv2DTranspose):
-            places = np.prod(layer.input.shape[1:3])
-        elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= layer._SMALLEST:
-            places = np.prod(layer.input.shape[1:3]) * 16 / 9  # four by four taps, not three
-        else:
-            places = np.prod(layer.output.shape[1:3])
-        counts.append(2 * weights * places)
-    return sum(counts), counts[0]
+
+def flop(layer):
+    """FLOP a picture forward, two for each product; see `products`."""
+    weights = np.prod(layer.kernel.shape)
+    if isinstance(layer, layers.Dense):
+        places = 1
+    elif isinstance(layer, layers.Conv2DTranspose):
+        places = np.prod(layer.input.shape[1:3])
+    elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= layer._SMALLEST:
+        places = np.prod(layer.input.shape[1:3]) * 16 / 9  # four by four taps, not three
+    else:
+        places = np.prod(layer.output.shape[1:3])
+    return 2 * weights * places
 
 
 def turns_cost(gan):
     """`(turn of G, turn of D)`: GFLOP a picture, forward and backward, as `train_step` does."""
-    generator, _ = multiplications(gan.generator)
-    judge, first = multiplications(gan.discriminator)
+    generator = sum(map(flop, products(gan.generator)))
+    first, *others = map(flop, products(gan.discriminator))
+    judge = first + sum(others)
     forward = generator + 2 * judge
     # Backward, each layer costs its forward pass for its weights and once more for its input;
     # nobody asks for the gradient of the real pictures, or of latents (a dense layer's).
