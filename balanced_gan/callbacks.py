@@ -252,7 +252,7 @@ class Checkpoints(Writer):
         if self.failing:
             raise InputError(
                 f"The end of training could not be saved below {str(self.run.path)!r}; "
-                "the checkpoint before it is whole. Make room there and give the same command "
+                "what was saved before is whole. Make room there and give the same command "
                 "again."
             )
 
