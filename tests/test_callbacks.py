@@ -59,7 +59,7 @@ def test_without_the_run_folder_training_ends(run):
 def test_the_last_checkpoint_must_be_written(run, monkeypatch):
     checkpoints = callbacks.Checkpoints(run, callbacks.Clock(), 1.0)
     monkeypatch.setattr(checkpoints, "_save", full_disk)
-    with pytest.raises(InputError, match="the checkpoint before it is whole"):
+    with pytest.raises(InputError, match="what was saved before is whole"):
         checkpoints.on_train_end()
 
 
