@@ -4,6 +4,7 @@ TensorFlow and OpenCV are imported inside the functions, or `--help` would take 
 """
 
 import dataclasses
+from collections import deque
 from pathlib import Path
 
 import click
@@ -156,7 +157,7 @@ def list_runs():
         except InputError:
             rows.append([printable(run.name), *[""] * 5, "settings.json cannot be read"])
             continue
-        last = run.history()[-1:]
+        last = deque(run.history_rows(), 1)  # the last one, or none
         evaluations = run.evaluations(float("inf"))[-1:]
         size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
         rows.append(

@@ -12,7 +12,7 @@ def write_keepsakes(run, animated=True):
         run: a `Run`.
         animated: whether the animation too, which takes ten seconds after a long run.
     """
-    plot = losses_png(run.history(), run.settings().margin)
+    plot = losses_png(run.history_rows(), run.settings().margin)
     if plot:
         write_whole(run.path / "losses.png", plot)
     frames = [*run.grid_files(), run.final_sheet]

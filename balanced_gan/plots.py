@@ -1,11 +1,13 @@
 """Figures: losses over a run, and generated points against real ones."""
 
 import io
+from functools import cache
 
 import numpy as np
 
 from balanced_gan.curve import COUNT, points_on_curve
 
+_DRAWN = ("step", "seconds", "loss_G", "loss_D", "gap")  # columns of history.csv
 _LINE_POINTS = 100  # means that a line is drawn through, however long the run
 
 
@@ -13,21 +15,19 @@ def losses_png(rows, margin):
     """Losses, gap and turns of a run.
 
     Args:
-        rows: of its history.csv, from `Run.history`.
+        rows: of its history.csv, from `Run.history_rows`.
         margin: *e*, in nats: drawn as a band.
 
     Returns:
         Bytes of a PNG file, or None if there is no row to draw.
     """
-    if not rows:
+    values = numbers_of(rows)
+    if not len(values):
         return None
-    turns = np.array([turns_of(row["turn"]) for row in rows])
-    numbers = [[float(row[key]) for key in ("step", "loss_G", "loss_D", "gap")] for row in rows]
-    values = np.column_stack([numbers, turns[:, 0] / turns.sum(axis=1)])
     lines = np.array(
         [part.mean(axis=0) for part in np.array_split(values, _LINE_POINTS) if len(part)]
     )
-    steps, loss_g, loss_d, gap, share = lines.T
+    steps, _, loss_g, loss_d, gap, share = lines.T
     figure = _figure(8, 7)
     losses, gaps, shares = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
     losses.plot(steps, loss_g, label="generator")
@@ -35,7 +35,7 @@ def losses_png(rows, margin):
     losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: nobody can tell")
     losses.set_ylabel("loss (nats)")
     losses.legend()
-    gaps.plot(values[:, 0], values[:, 3], ".", markersize=1, color="silver", label="each batch")
+    gaps.plot(values[:, 0], values[:, 4], ".", markersize=1, color="silver", label="each batch")
     gaps.plot(steps, gap, color="black", label="mean")
     gaps.axhspan(-margin, margin, color="tab:green", alpha=0.15, label=f"margin e = {margin:g}")
     gaps.set_ylabel("gap: G - D (nats)")
@@ -65,6 +65,27 @@ def points_png(points):
     return _png(figure)
 
 
+def numbers_of(rows):
+    """What is drawn of a run, in 48 bytes a batch.
+
+    Args:
+        rows: of its history.csv, from `Run.history_rows`.
+
+    Returns:
+        (N, 6) floats: step, seconds, both losses, gap, and the generator's share of the turns,
+        from 0 to 1.
+    """
+
+    def numbers():
+        for row in rows:
+            generator, discriminator = turns_of(row["turn"])
+            share = generator / (generator + discriminator)
+            yield (*(float(row[name]) for name in _DRAWN), share)
+
+    return np.fromiter(numbers(), np.dtype((float, len(_DRAWN) + 1)))
+
+
+@cache
 def turns_of(turn):
     """How often each network trained on a batch, from its name in history.csv.
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from balanced_gan.animation import evenly
 from balanced_gan.files import write_whole
+from balanced_gan.plots import numbers_of
 from balanced_gan.settings import Settings
 
 _POINTS = 400  # of a curve, each a mean; more cannot be told apart on a screen
@@ -51,7 +52,8 @@ def _page(runs, title):
     from plotly.offline import get_plotlyjs
 
     template = files("balanced_gan").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    shown = [_facts(run) for run in runs]
+    histories = [numbers_of(run.history_rows()) for run in runs]
+    shown = [_facts(*of_run) for of_run in zip(runs, histories, strict=True)]
     several = len(runs) > 1
     return (
         Environment(autoescape=True)
@@ -60,20 +62,20 @@ def _page(runs, title):
             title=title,
             runs=shown,
             differences=_differences(runs) if several else [],
-            charts=_charts(runs),
+            charts=_charts(runs, histories),
             plotly=get_plotlyjs(),
         )
     )
 
 
-def _facts(run):
-    """What the page says about one run, as a dict."""
+def _facts(run, history):
+    """What the page says about one run, as a dict; `history` is from `numbers_of`."""
     settings = run.settings()
-    history = run.history()
     sessions = [s for s in run.metadata()["sessions"] if isinstance(s, dict)]
     speeds = [s.get("images_per_second") for s in sessions]
     speeds = [speed for speed in speeds if isinstance(speed, (int, float))]
-    steps = int(history[-1]["step"]) if history else 0
+    steps, seconds = history[-1, :2] if len(history) else (0, 0.0)
+    steps = int(steps)
     files_of_grids = run.grid_files()
     frames = [files_of_grids[i] for i in evenly(len(files_of_grids), _FRAMES)]
     if run.final_sheet.exists():
@@ -82,7 +84,7 @@ def _facts(run):
         "name": run.name,
         "batches": f"{steps:,}",
         "pictures_seen": f"{run.pictures_seen(steps):,}",
-        "minutes": f"{float(history[-1]['seconds']) / 60:.1f}" if history else "0",
+        "minutes": f"{seconds / 60:.1f}" if steps else "0",
         "speed": f"{np.median(speeds):.0f}" if speeds else None,
         "machine": sessions[-1].get("machine") if sessions else None,
         "real": _inline(run.grid_file("real")),
@@ -158,22 +160,16 @@ def _parts(values):
     return [values[at : at + length] for at in range(0, len(values), length)]
 
 
-def _charts(runs):
+def _charts(runs, histories):
     """Plotly figures as pieces of HTML: losses, gap, turns, quality."""
-    from balanced_gan.plots import turns_of
-
     several = len(runs) > 1
     charts = {"losses": [], "gap": [], "turns": [], "quality": []}
-    for run, colour in zip(runs, _COLOURS * len(runs), strict=False):
+    for run, history, colour in zip(runs, histories, _COLOURS * len(runs), strict=False):
         prefix = f"{run.name}: " if several else ""
-        history = run.history()
-        if history:
-            turns = np.array([turns_of(row["turn"]) for row in history], float)
-            keys = ("step", "loss_G", "loss_D", "gap")
-            numbers = np.array([[float(row[key]) for key in keys] for row in history])
-            rows = np.column_stack([numbers, 100 * turns[:, 0] / turns.sum(axis=1)])
-            parts = _parts(rows)
-            steps, loss_g, loss_d, gap, share = np.array([part.mean(axis=0) for part in parts]).T
+        if len(history):
+            parts = _parts(history)
+            means = np.array([part.mean(axis=0) for part in parts])
+            steps, _, loss_g, loss_d, gap, share = means.T
             first = colour if several else _COLOURS[0]
             second = colour if several else _COLOURS[1]
             dash = "dot" if several else "solid"
@@ -182,13 +178,13 @@ def _charts(runs):
                 _line(steps, loss_d, f"{prefix}discriminator", second, dash),
             ]
             if not several:
-                low, high = np.array([np.quantile(part[:, 3], (0.05, 0.95)) for part in parts]).T
+                low, high = np.array([np.quantile(part[:, 4], (0.05, 0.95)) for part in parts]).T
                 charts["gap"] += [
                     _line(steps, low, "5 % of batches are below", "grey", "dot"),
                     _line(steps, high, "5 % are above", "grey", "dot"),
                 ]
             charts["gap"].append(_line(steps, gap, f"{prefix}gap, mean", colour))
-            charts["turns"].append(_line(steps, share, f"{prefix}generator's turns", colour))
+            charts["turns"].append(_line(steps, 100 * share, f"{prefix}generator's turns", colour))
         evaluations = run.evaluations(np.inf)
         if evaluations:
             minutes = [row["minutes"] for row in evaluations]

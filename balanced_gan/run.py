@@ -320,23 +320,34 @@ class Run:
         Returns:
             `(file, writer)`: the open file and a `csv.writer` on it.
         """
-        rows = [row.values() for row in self.history() if int(row["step"]) <= steps]
-        text = "\n".join(map(",".join, [HISTORY_COLUMNS, *rows])) + "\n"
-        write_whole(self.history_file, text.encode())
+        with whole_file(self.history_file) as file:
+            file.write(f"{','.join(HISTORY_COLUMNS)}\n".encode())
+            for row in self.history_rows():
+                if int(row["step"]) <= steps:
+                    file.write(f"{','.join(row.values())}\n".encode())
         # Line by line, so that a killed process loses none of its rows.
         file = self.history_file.open("a", buffering=1, encoding="utf-8", newline="")
         return file, csv.writer(file, lineterminator="\n")
 
-    def history(self):
+    def history_rows(self):
         """Rows of history.csv that are whole, as dicts of strings; after a crash or on a full
-        disk, some may not be."""
-        try:
-            text = self.history_file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return []
-        # What follows the last "\n" is torn or empty.
-        lines = [_HISTORY_ROW.fullmatch(line) for line in text.split("\n")[1:-1]]
-        return [dict(zip(HISTORY_COLUMNS, line.groups(), strict=True)) for line in lines if line]
+        disk, some may not be.
+
+        One by one: a day's two million would take two gigabytes together.
+        """
+        with (
+            suppress(OSError),
+            self.history_file.open(encoding="utf-8", errors="replace") as file,
+        ):
+            next(file, None)  # the names of the columns
+            for line in file:
+                whole = _HISTORY_ROW.fullmatch(line.removesuffix("\n"))
+                if whole and line.endswith("\n"):  # without it, the last one is torn
+                    yield dict(zip(HISTORY_COLUMNS, whole.groups(), strict=True))
+
+    def history(self):
+        """All of `history_rows`, as a list."""
+        return list(self.history_rows())
 
 
 def all_variables(gan):

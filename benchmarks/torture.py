@@ -512,7 +512,33 @@ def torture_by_many_files(count):
     assert len(again) == len(pictures) and skipped == skipped_again
 
 
-PARTS = ("kills", "pictures", "run_files", "full_disk", "many_files", "time")
+def torture_by_long_history(batches):
+    """What the page of a run costs after a day of training."""
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        start(place, "--steps", 2).communicate()
+        run = Run(Path(place, "runs", "001-drawn-faces"))
+        header = run.history_file.read_text().split("\n")[0]
+        for count in (1000, batches):
+            with run.history_file.open("w") as file:
+                file.write(f"{header}\n")
+                for n in range(1, count + 1):
+                    file.write(f"{n},1,{n / 25:.2f},0.70000,0.69000,0.01000,{'GD'[n % 2]}\n")
+            began = time.monotonic()
+            command = [*TRAIN_PY, "--TYPE", "report"]
+            process = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            assert status == 0
+            peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+            rows.append([f"{count:,}", f"{time.monotonic() - began:.1f}", f"{peak:.0f}"])
+    publish(
+        "A day's history",
+        "`--TYPE report` on a history of so many batches; 25 a second are 2,160,000 a day.",
+        table(["batches", "s", "peak MiB"], rows),
+    )
+
+
+PARTS = ("kills", "pictures", "run_files", "full_disk", "many_files", "long_history", "time")
 
 
 @click.command()
@@ -523,7 +549,8 @@ PARTS = ("kills", "pictures", "run_files", "full_disk", "many_files", "time")
 @click.option("--run_files", default=5_000, show_default=True)
 @click.option("--minutes", default=60, show_default=True)
 @click.option("--many", default=100_000, show_default=True)
-def main(data, parts, kills, pictures, run_files, minutes, many):
+@click.option("--batches", default=2_160_000, show_default=True)
+def main(data, parts, kills, pictures, run_files, minutes, many, batches):
     parts = parts or PARTS
     work = {
         "kills": lambda: torture_by_kills(kills),
@@ -531,6 +558,7 @@ def main(data, parts, kills, pictures, run_files, minutes, many):
         "run_files": lambda: torture_by_run_files(run_files),
         "full_disk": torture_by_full_disk,
         "many_files": lambda: torture_by_many_files(many),
+        "long_history": lambda: torture_by_long_history(batches),
         "time": lambda: torture_by_time(data.resolve(), minutes),
     }
     for part in parts:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from balanced_gan.callbacks import turn_name
-from balanced_gan.plots import losses_png, points_png, turns_of
+from balanced_gan.plots import losses_png, numbers_of, points_png, turns_of
 
 
 def pixels(png):
@@ -17,6 +17,7 @@ def test_losses_of_short_and_long_runs(rows):
     history = [
         {
             "step": f"{n}",
+            "seconds": f"{n}.00",
             "loss_G": f"0.7{n % 7}",
             "loss_D": f"0.6{n % 5}",
             "gap": "0.1",
@@ -28,6 +29,12 @@ def test_losses_of_short_and_long_runs(rows):
     assert pixels(first).shape == (700, 800, 3)
     assert first == losses_png(history, margin=0.5)  # the same run gives the same file
     assert not np.array_equal(pixels(first), pixels(losses_png(history, margin=0.1)))
+
+
+def test_numbers_of_rows():
+    row = {"step": "7", "seconds": "1.50", "loss_G": "0.8", "loss_D": "0.6", "gap": "0.2"}
+    found = numbers_of([{**row, "turn": "3G+D"}, {**row, "turn": "D"}])
+    np.testing.assert_allclose(found, [[7, 1.5, 0.8, 0.6, 0.2, 0.75], [7, 1.5, 0.8, 0.6, 0.2, 0]])
 
 
 def test_no_rows_no_plot():
