@@ -334,9 +334,12 @@ class Run:
         disk, some may not be.
 
         One by one: a day's two million would take two gigabytes together.
+
+        Raises:
+            OSError: if the file is there and cannot be read, so that nobody takes it for shorter.
         """
         with (
-            suppress(OSError),
+            suppress(FileNotFoundError),
             self.history_file.open(encoding="utf-8", errors="replace") as file,
         ):
             next(file, None)  # the names of the columns

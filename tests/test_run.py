@@ -208,6 +208,22 @@ def test_write_whole_leaves_nothing_of_what_was_stopped(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_history_that_cannot_be_read_is_not_written_anew(workplace, monkeypatch):
+    run = create_run(Settings())
+    run.history_file.write_text("what a failing disk holds")
+
+    def failing_disk(path, mode="r", **kwargs):
+        if mode == "r":
+            raise OSError(errno.EIO, "Input/output error")
+        return open(path, mode, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(run.history_file), "open", failing_disk)
+        with pytest.raises(OSError, match="Input/output error"):
+            run.open_history(0)
+    assert run.history_file.read_text() == "what a failing disk holds"
+
+
 def test_history_without_what_is_not_whole(workplace):
     run = create_run(Settings())
     file, writer = run.open_history(0)
