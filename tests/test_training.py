@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import PROJECT, TINY, trained
+from conftest import TINY, trained
 from PIL import Image
 
 from balanced_gan import InputError, Settings, training
@@ -191,9 +191,25 @@ def test_without_a_readable_checkpoint_nothing_is_overwritten(uninterrupted):
     assert len(history(uninterrupted)) == 12
 
 
+# train.py whose second half takes 8 s, so that a signal comes in time on a busy machine too.
+SLOW_TO_END = """
+import sys, time
+from balanced_gan import callbacks, cli
+
+class SlowToEnd(callbacks.Progress):
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        time.sleep(batch >= 8)
+
+callbacks.Progress = SlowToEnd
+sys.argv[0] = "train.py"
+cli.main()
+"""
+
+
 def start(workplace, *args):
     """Starts the command line as a process and waits until it has trained a few batches."""
-    command = [sys.executable, PROJECT / "train.py", *TINY, *args]
+    command = [sys.executable, "-c", SLOW_TO_END, *TINY, *args]
     flags = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
     process = subprocess.Popen(
         command, cwd=workplace, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **flags
