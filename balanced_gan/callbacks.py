@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from balanced_gan import distribute, metadata
+from balanced_gan.checkpoints import all_variables, save_checkpoint
 from balanced_gan.errors import InputError
-from balanced_gan.run import all_variables
 
 _ASLEEP = 600  # seconds between two looks at the clock, and not spent computing: it slept
 
@@ -257,7 +257,7 @@ class Checkpoints(Writer):
             )
 
     def _save(self):
-        self.run.save_checkpoint(self.model, self.clock.seconds())
+        save_checkpoint(self.run, self.model, self.clock.seconds())
 
 
 class Record(Writer):

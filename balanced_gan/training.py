@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from balanced_gan import callbacks, curve, distribute, drawn_faces, watching
 from balanced_gan.building import build_gan
+from balanced_gan.checkpoints import all_variables, load_checkpoint
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import FEWEST
 from balanced_gan.files import write_whole
 from balanced_gan.pictures import batches, load_folder
-from balanced_gan.run import all_variables
 from balanced_gan.runs import RUNS
 from balanced_gan.sampling import sheet_png
 
@@ -117,7 +117,7 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
 def _newest(settings, run):
     """`(gan, seconds, damaged)` of the newest checkpoint, which only the chief need have."""
     gan = build_gan(settings)
-    seconds, damaged = run.load_checkpoint(gan) if run else (0.0, [])
+    seconds, damaged = load_checkpoint(run, gan) if run else (0.0, [])
     if distribute.cluster().count > 1:
         variables = all_variables(gan)
         arrays = [variable.numpy() for variable in variables]

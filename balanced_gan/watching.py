@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from balanced_gan import metrics
 from balanced_gan.callbacks import Writer, say
+from balanced_gan.checkpoints import save_networks
 from balanced_gan.evaluation import compare, draw_samples, see
 from balanced_gan.files import write_whole
 from balanced_gan.keepsakes import write_keepsakes
@@ -174,7 +175,7 @@ class Evaluations(Writer):
         self.rows.append({"step": self.model.steps_done, "minutes": minutes, **figures})
         self.attempt(lambda: self.run.save_evaluations(self.rows))
         if figures["swd"] < best:
-            self.attempt(lambda: self.run.best.save_networks(self.model))
+            self.attempt(lambda: save_networks(self.run.best, self.model))
         if figures["spread"] < _ALIKE * self.real_spread:
             self.health.warn(
                 "alike",

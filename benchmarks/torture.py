@@ -33,7 +33,7 @@ from report import publish, table
 from balanced_gan import InputError, Settings
 from balanced_gan.drawn_faces import draw_faces
 from balanced_gan.pictures import load_folder, read_picture
-from balanced_gan.run import Run, all_variables
+from balanced_gan.run import Run
 
 TRAIN_PY = [sys.executable, Path(__file__).parents[1] / "train.py"]
 TINY = {"image_size": 32, "width": 4, "latent_dim": 8, "batch_size": 8, "max_images": 20}
@@ -304,6 +304,7 @@ def torture_by_pictures(count):
 def torture_by_run_files(count):
     """Damaged settings.json, history.csv and checkpoints."""
     from balanced_gan import building
+    from balanced_gan.checkpoints import all_variables, load_checkpoint, save_checkpoint
 
     settings = Settings(**TINY)
     gan = building.build_gan(settings)
@@ -317,7 +318,7 @@ def torture_by_run_files(count):
         writer.writerows([[n, 1, f"{n}.00", 0.7, 0.7, 0.0, "D"] for n in range(1, 50)])
         file.close()
         rows = run.history()
-        run.save_checkpoint(gan, 5.0)
+        save_checkpoint(run, gan, 5.0)
         (checkpoint,) = (run.path / "checkpoints").iterdir()
         kept = [variable.numpy() for variable in variables]
         whole = {
@@ -338,7 +339,7 @@ def torture_by_run_files(count):
                 if file == checkpoint:
                     for variable in variables:
                         variable.assign(np.zeros(variable.shape))
-                    seconds, _ = run.load_checkpoint(gan)
+                    seconds, _ = load_checkpoint(run, gan)
                     right = seconds == 5.0 and all(
                         np.array_equal(a, b) for a, b in zip(kept, variables, strict=True)
                     )

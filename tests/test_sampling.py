@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from balanced_gan import InputError, Settings, build_discriminator, build_generator
+from balanced_gan.checkpoints import save_network
 from balanced_gan.preset_networks import NETWORKS
 from balanced_gan.runs import create_run
 from balanced_gan.sampling import (
@@ -126,7 +127,7 @@ def test_network_round_trip(workplace):
     with pytest.raises(InputError, match=r"There is no .*generator\.keras"):
         load_network(run, run.generator_file)
     generator = build_generator(32, latent_dim=8, width=4)
-    run.save_network(generator, run.generator_file)
+    save_network(generator, run.generator_file)
     latents = latents_of([1, 2], 8)
     loaded = load_network(run, run.generator_file)
     np.testing.assert_allclose(loaded(latents), generator(latents), atol=1e-6)
@@ -135,7 +136,7 @@ def test_network_round_trip(workplace):
 @pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: b"", lambda d: b"x" * 99])
 def test_damaged_network_is_one_sentence(workplace, damage):
     run = create_run(Settings())
-    run.save_network(build_generator(32, latent_dim=8, width=4), run.generator_file)
+    save_network(build_generator(32, latent_dim=8, width=4), run.generator_file)
     run.generator_file.write_bytes(damage(run.generator_file.read_bytes()))
     with pytest.raises(InputError, match=r"generator\.keras' cannot be loaded"):
         load_network(run, run.generator_file)
