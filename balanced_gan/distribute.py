@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 import sys
+import traceback
 from typing import NamedTuple
 
 import numpy as np
@@ -224,6 +225,9 @@ def text_from_chief(text):
 
 def lost_worker(error):
     """The `InputError` of a TensorFlow error that came because another worker ended."""
+    # Among their variables is a pool of threads that cannot be closed any more when Python ends,
+    # and would say so with a traceback.
+    traceback.clear_frames(error.__traceback__)
     return InputError(
         "Another worker stopped answering, so this one stopped. The newest checkpoint is whole: "
         "start all workers again with the same command to go on from there "
@@ -234,34 +238,37 @@ def lost_worker(error):
 def _sum_over_workers(arrays):
     import tensorflow as tf
 
+    totals = list(arrays)
     try:
-        return [array.numpy() for array in _summing()(list(arrays))]
+        for kind in sorted({array.dtype.name for array in arrays}):
+            places = [i for i, array in enumerate(arrays) if array.dtype.name == kind]
+            flat = np.concatenate([arrays[i].ravel() for i in places])
+            total = _summing(kind)(flat).numpy()
+            ends = np.cumsum([arrays[i].size for i in places])
+            for place, part in zip(places, np.split(total, ends[:-1]), strict=True):
+                totals[place] = part.reshape(arrays[place].shape)
     except tf.errors.OpError as error:
         raise lost_worker(error) from None
+    return totals
 
 
 @functools.cache
-def _summing():
+def _summing(kind):
+    """The function that sums vectors of one type, of any length: of one that is traced for each
+    length, TensorFlow complains on the terminal."""
     import tensorflow as tf
 
     workers = strategy()
     replicas_here = workers.num_replicas_in_sync // cluster().count
 
-    def of_a_replica(arrays):
+    def of_a_replica(vector):
         context = tf.distribute.get_replica_context()
         counts = context.replica_id_in_sync_group % replicas_here == 0
-        mine = [array * tf.cast(counts, array.dtype) for array in arrays]
-        totals = [None] * len(mine)
-        for kind in sorted({array.dtype.name for array in mine}):  # it takes one kind at a time
-            places = [i for i, array in enumerate(mine) if array.dtype.name == kind]
-            reduced = context.all_reduce(tf.distribute.ReduceOp.SUM, [mine[i] for i in places])
-            for place, total in zip(places, reduced, strict=True):
-                totals[place] = total
-        return totals
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, vector * tf.cast(counts, kind))
 
-    @tf.function
-    def summed(arrays):
-        totals = workers.run(of_a_replica, args=(arrays,))
-        return [workers.experimental_local_results(total)[0] for total in totals]
+    @tf.function(input_signature=[tf.TensorSpec([None], kind)])
+    def summed(vector):
+        total = workers.run(of_a_replica, args=(vector,))
+        return workers.experimental_local_results(total)[0]
 
     return summed
