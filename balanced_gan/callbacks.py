@@ -5,6 +5,7 @@ The clock, the end, the progress line, the history, checkpoints; for what one lo
 read from the model's own counter, `gan.batches`, which goes on counting when a run is resumed.
 """
 
+import ctypes
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +18,7 @@ from balanced_gan import distribute, metadata
 from balanced_gan.checkpoints import all_variables, save_checkpoint
 from balanced_gan.errors import InputError
 
+_TRIM_EVERY = 60  # seconds
 _ASLEEP = 600  # seconds between two looks at the clock, and not spent computing: it slept
 
 
@@ -302,6 +304,30 @@ class Record(Writer):
             "images_per_second": round(batches * self.batch_size / seconds, 1),
         }
         self.attempt(lambda: self.run.save_metadata(self.metadata))
+
+
+class Memory(keras.callbacks.Callback):
+    """Gives memory that was freed back to the system every minute.
+
+    The C library of most Linux systems keeps it where any thread once needed it, for a page or an
+    evaluation, say: in an hour a run grew by 7 % so, a tenth of a gigabyte all at once.
+
+    Args:
+        clock: a `Clock`.
+    """
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock = clock
+
+    def on_train_begin(self, logs=None):
+        self.due = self.clock.seconds() + _TRIM_EVERY
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.clock.seconds() >= self.due:
+            with suppress(AttributeError, TypeError, OSError):  # other libraries have no such call
+                ctypes.CDLL(None).malloc_trim(0)
+            self.due = self.clock.seconds() + _TRIM_EVERY
 
 
 def turn_name(logs):

@@ -220,6 +220,7 @@ def _watchers(settings, run, samples, clock, stop):
         callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
         *on_request,
         callbacks.Record(run, clock, batch_size),
+        callbacks.Memory(clock),
         watching.Keepsakes(run, stop),
         watching.Report(run, clock),
     ]

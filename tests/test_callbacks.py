@@ -1,6 +1,8 @@
 """What callbacks do when something goes wrong; what they write is tested with training."""
 
 import errno
+import platform
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +35,26 @@ def test_the_clock_counts_a_batch_of_twenty_minutes(monkeypatch):
     clock = callbacks.Clock()
     now[0] += 1200
     assert clock.seconds() == 1200
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do it themselves")
+def test_freed_memory_goes_back_to_the_system():
+    import resource  # Windows has none
+
+    def resident():  # MB
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 1e6
+
+    memory = callbacks.Memory(SimpleNamespace(seconds=lambda: 0.0))
+    memory.on_train_begin()
+    blocks = [np.ones(10_000) for _ in range(2000)]  # 160 MB
+    keeps_the_heap_long = blocks[-1]
+    del blocks
+    memory.on_train_batch_end(0)
+    before = resident()
+    memory.clock.seconds = lambda: 61.0
+    memory.on_train_batch_end(1)
+    assert resident() < before - 100 and keeps_the_heap_long.all()
 
 
 def full_disk():
