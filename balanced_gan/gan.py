@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from balanced_gan import ema
 from balanced_gan.augment import augment
 from balanced_gan.balance import next_streak, repeat_again, whose_turn
 from balanced_gan.distribute import draw, mean, share_of
@@ -20,9 +21,8 @@ class BalancedGAN(keras.Model):
     """A GAN whose generator and discriminator take turns so that neither overpowers the other.
 
     On each batch both networks run forward once, which gives both losses; `whose_turn`
-    then picks the network that trains, and only that one runs backward. An exponential
-    moving average (EMA) of the generator is kept from the first batch on and makes the
-    pictures: it is steadier than the generator itself (Yazici et al. 2019, arXiv 1806.04498).
+    then picks the network that trains, and only that one runs backward. An average of the
+    generator (`ema`) is kept from the first batch on and makes the pictures.
 
     Example:
 
@@ -315,44 +315,18 @@ class BalancedGAN(keras.Model):
         """One step of the generator, and of the EMA generator after it."""
         variables = self.generator.trainable_variables
         self.generator_optimizer.apply(share_of(tape.gradient(loss, variables)), variables)
-        self._follow_generator()
-
-    def _follow_generator(self):
-        """Moves the EMA generator's weights towards the generator's."""
-        # The average is short at first, or the untrained generator would show through.
-        turns = ops.cast(self.generator_turns, "float32")
-        decay = ops.minimum(self.ema_decay, (1 + turns) / (10 + turns))
-        pairs = zip(
-            self.ema_generator.trainable_variables,
-            self.generator.trainable_variables,
-            strict=True,
-        )
-        for slow, fast in pairs:
-            slow.assign(decay * slow + (1 - decay) * fast)
+        ema.follow(self.ema_generator, self.generator, self.generator_turns, self.ema_decay)
 
     def settle(self, batches=4):
-        """Gives the EMA generator's BatchNorm the statistics of its own activations.
-
-        To be called before it makes pictures. The average of the generator's statistics does
-        not fit the average of its weights (Izmailov et al. 2018, arXiv 1803.05407, section
-        3.2): after 3,000 batches swd was 87 with it, settled 70 (benchmarks/ablations.md).
+        """Makes the EMA generator fit to make pictures, see `ema.settle`; to be called before.
 
         Args:
-            batches: of 64 latents, over which the statistics are averaged. With four, and with
-                every latent also negated so that chance cannot shift their mean, swd from the
-                same weights was 36 to 43; from one batch without that, 36 to 54, all pictures
-                being a little dark or pale.
+            batches: of 64 latents. With four, and with every latent also negated so that chance
+                cannot shift their mean, swd from the same weights was 36 to 43; from one batch
+                without that, 36 to 54, all pictures being a little dark or pale.
         """
-        norms = [
-            layer
-            for layer in self.ema_generator.layers
-            if isinstance(layer, keras.layers.BatchNormalization)
-        ]
-        for batch in range(batches if norms else 0):
-            for layer in norms:
-                layer.momentum = batch / (batch + 1)  # of a mean over all batches so far
-            half = self.random_latents(32, seed=_SETTLING_SEED + batch)
-            self.ema_generator(ops.concatenate([half, -half]), training=True)
+        halves = (self.random_latents(32, seed=_SETTLING_SEED + batch) for batch in range(batches))
+        ema.settle(self.ema_generator, (ops.concatenate([half, -half]) for half in halves))
 
     def call(self, latents):
         """Pictures of latents, (B, latent_dim) -> (B, S, S, C), from the EMA generator, which

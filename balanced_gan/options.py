@@ -4,7 +4,8 @@ import dataclasses
 
 import click
 
-from balanced_gan.settings import Settings, kind
+from balanced_gan.checks import kind
+from balanced_gan.settings import Settings
 
 SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
 _USED_BY = {  # all others: by training alone

@@ -6,9 +6,9 @@ made from here.
 
 import dataclasses
 import json
-import typing
 from dataclasses import dataclass, field
 
+from balanced_gan.checks import refuse_unfit_together, what_is_wrong
 from balanced_gan.errors import InputError
 from balanced_gan.presets import PRESETS
 
@@ -265,7 +265,7 @@ class Settings:
     def __post_init__(self):
         for setting in dataclasses.fields(self):
             check_value(setting.name, getattr(self, setting.name))
-        _refuse_unknown_combinations(self)
+        refuse_unfit_together(self)
 
     @property
     def of_points(self):
@@ -327,51 +327,6 @@ def without_alternatives(given):
     return {**displaced, **given}
 
 
-def _refuse_unknown_combinations(settings):
-    """Raises an `InputError` for values that are good alone and not together."""
-    if settings.epochs is settings.steps is settings.minutes is None:
-        raise InputError(
-            "one of epochs, steps and minutes must be given, or nothing ends the run. "
-            "Received: epochs=None, steps=None, minutes=None"
-        )
-    if settings.of_points:
-        for setting in dataclasses.fields(Settings):
-            value = getattr(settings, setting.name)
-            unfit = setting.metadata["group"] == "Pictures" and value != setting.default
-            if setting.name != "max_images" and unfit:
-                raise InputError(
-                    f"{setting.name} has no meaning for points, which networks='points' learns. "
-                    f"Received: {setting.name}={value!r}"
-                )
-        if settings.augmentation:
-            raise InputError(
-                "augmentation is for pictures, and networks='points' learns points. "
-                "Received: augmentation=True"
-            )
-    if settings.networks == "celeba128" and settings.image_size < 48:
-        raise InputError(
-            "image_size must be 48 or more with networks='celeba128', whose discriminator halves "
-            f"four times without borders. Received: image_size={settings.image_size}"
-        )
-
-
-def kind(setting):
-    """The type of a setting's values, `int` for `int | None`.
-
-    Args:
-        setting: one of `dataclasses.fields(Settings)`.
-    """
-    return (typing.get_args(setting.type) or (setting.type,))[0]
-
-
-def range_text(setting):
-    """The range of a setting in words: "a or b", "from ... to ...", or None."""
-    low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
-    if choices:
-        return " or ".join(str(choice) for choice in choices)
-    return None if low is None else f"from {low} to {high}"
-
-
 def check_value(name, value):
     """Raises an `InputError` that says what a setting must be, unless the value is good.
 
@@ -382,29 +337,3 @@ def check_value(name, value):
     wanted = what_is_wrong(Settings.__dataclass_fields__[name], value)
     if wanted:
         raise InputError(f"{name} must be {wanted}. Received: {name}={value!r}")
-
-
-def what_is_wrong(setting, value):
-    """What a value should have been, in words, or None if it is good.
-
-    Args:
-        setting: one of `dataclasses.fields(Settings)`.
-        value: of any type.
-    """
-    if value is None and type(None) in typing.get_args(setting.type):
-        return None
-    wanted = kind(setting)
-    low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
-    good = isinstance(value, (int, float) if wanted is float else wanted)
-    if isinstance(value, bool) and wanted is not bool:  # Python counts bools as ints
-        good = False
-    if good and choices:
-        good = value in choices
-    if good and low is not None:
-        good = low <= value <= high  # false for NaN too
-    if good:
-        return None
-    if choices:
-        return range_text(setting)
-    name = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[wanted]
-    return f"{name} {range_text(setting)}" if low is not None else name
