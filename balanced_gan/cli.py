@@ -331,7 +331,10 @@ def main():
         sys.exit(2)
     except ModuleNotFoundError as missing:
         sys.exit(f"Error: {missing}. Install it: python -m pip install -r requirements.txt")
-    except (InputError, OSError) as error:
+    except InputError as error:
         sys.exit(f"Error: {error}")
+    except OSError as error:
+        file = f"{error.filename!r}: " if error.filename else ""
+        sys.exit(f"Error: {file}{error.strerror or error}.")
     except (KeyboardInterrupt, click.Abort):
         sys.exit("Stopped; nothing already made is lost.")

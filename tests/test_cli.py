@@ -162,6 +162,12 @@ def test_what_cannot_be_done_exits_with_1(train_py, workplace, args, named):
     assert not (workplace / "runs").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(train_py, workplace, tiny_run):
+    (workplace / "file").touch()
+    code, _, err = train_py("--TYPE", "generate", "--out", "file/sub")
+    assert code == 1 and err == "Error: 'file/sub': Not a directory."
+
+
 def test_damaged_run_is_one_sentence(train_py, tiny_run):
     run = tiny_run.path
     (run / "generator.keras").write_bytes(b"PK damaged")
