@@ -11,7 +11,7 @@ import click
 
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable
-from balanced_gan.runs import RUNS, all_runs
+from balanced_gan.runs import RUNS, all_runs, checked
 from balanced_gan.terminal import need, program, quiet_import
 
 
@@ -137,7 +137,10 @@ def report(runs):
     from balanced_gan.report import write_comparison, write_report
 
     if len(runs) == 1:
-        write_keepsakes(runs[0])
+        try:
+            write_keepsakes(runs[0])
+        except OSError as error:
+            click.echo(f"Note:     no new plot or animation: {error.strerror or error}")
         click.echo(f"Look at:  {write_report(runs[0])}")
         return
     file = RUNS / "comparison.html"
@@ -153,9 +156,9 @@ def list_runs():
     rows = [header]
     for run in all_runs():
         try:
-            settings = run.settings()
+            settings = checked(run).settings()
         except InputError:
-            rows.append([printable(run.name), *[""] * 5, "settings.json cannot be read"])
+            rows.append([printable(run.name), *[""] * 5, "cannot be used; --run NAME says why"])
             continue
         last = deque(run.history_rows(), 1)  # the last one, or none
         evaluations = run.evaluations(float("inf"))[-1:]

@@ -1,10 +1,12 @@
 """Pictures one after the other as a moving one: GIF for anywhere, MP4 for quality."""
 
 import io
+from contextlib import suppress
 
 import av
 import numpy as np
-from PIL import Image
+
+from balanced_gan.sheets import read_sheet
 
 _GIF_SIDE = 512  # at most; a GIF hardly compresses
 _PROGRESS_SECONDS = 8  # of a whole run, within 2 to 24 frames a second
@@ -65,24 +67,31 @@ def of_grids(files):
     """The grids of a run: the same latents from untrained to the end.
 
     Args:
-        files: PNG files in the order of time, at least one, all of one size.
+        files: PNG files in the order of time, the last the newest. Those that cannot be read, or
+            are not of its size, are left out.
 
     Returns:
         `(gif, mp4)`, bytes of both; a long run's grids are thinned evenly.
+
+    Raises:
+        OSError: if the last one cannot be read.
     """
+    size = read_sheet(files[-1]).size
     made = []
     for encode, most in zip((gif, mp4), _PROGRESS_FRAMES.values(), strict=True):
         shown = evenly(len(files), most)
         frames_per_second = min(24, max(2, len(shown) // _PROGRESS_SECONDS))
-        frames = (_opened(files[i]) for i in shown)
+        frames = _readable((files[i] for i in shown), size)
         made.append(encode(frames, frames_per_second, _PROGRESS_REST))
     return tuple(made)
 
 
-def _opened(file):
-    """A picture whose file is closed again: 256 open ones are all that macOS allows."""
-    with Image.open(file) as picture:
-        return picture.copy()
+def _readable(files, size):
+    for file in files:
+        with suppress(OSError):
+            sheet = read_sheet(file)
+            if sheet.size == size:
+                yield sheet
 
 
 def evenly(count, most):

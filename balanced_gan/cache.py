@@ -12,6 +12,7 @@ processes may read it, and the slower of two that write it throws its own away.
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -71,7 +72,7 @@ def key_of(root, names, **how):
         **how: what else the pictures depend on.
 
     Returns:
-        A string fit for a file name.
+        A string fit for a file name, 32 hexadecimal digits.
     """
     key = hashlib.sha256(json.dumps([_FORMAT, str(root.resolve()), how]).encode())
     for name in names:
@@ -136,7 +137,7 @@ def _open(folder, shape):
         pictures = StoredPictures(folder / "pictures.raw", (count, *shape))
         os.utime(folder)  # see _remove_old
         return pictures, [tuple(pair) for pair in index["skipped"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -148,6 +149,9 @@ def _flush(file):
 def _remove_old(cache):
     """Removes what has not been used for a month, and what a crash left behind."""
     for folder in cache.iterdir():
-        days = (time.time() - folder.stat().st_mtime) / 86400
-        if days > (1 if folder.name.startswith("unfinished-") else _KEPT_DAYS):
-            shutil.rmtree(folder, ignore_errors=True)
+        unfinished = folder.name.startswith("unfinished-")
+        # Nothing else: runs/cache may be a link to where other things are too.
+        if unfinished or re.fullmatch("[0-9a-f]{32}", folder.name):
+            days = (time.time() - folder.stat().st_mtime) / 86400
+            if days > (1 if unfinished else _KEPT_DAYS):
+                shutil.rmtree(folder, ignore_errors=True)

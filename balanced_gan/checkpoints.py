@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from balanced_gan.errors import InputError
-from balanced_gan.files import whole_file, write_whole
+from balanced_gan.files import unpacks_to_more, whole_file, write_whole
 from balanced_gan.networks import is_plain, plain_copy
 
 KEPT_CHECKPOINTS = 3  # of about 42 MB each with the default networks at 64x64
@@ -124,6 +124,8 @@ def _read_checkpoint(file, variables):
         InputError: if it was made by other networks.
         Exception: of any kind, if it is damaged.
     """
+    if unpacks_to_more(file):
+        raise ValueError("compressed, and we compress none")
     with np.load(file, allow_pickle=False) as stored:  # its zip format checks sums on reading
         names = [name for name in stored.files if name != "seconds"]
         if names != [f"v{i:04d}" for i in range(len(names))]:

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and names that a terminal can be shown."""
 
 import os
+import zipfile
 from contextlib import contextmanager
 
 
@@ -32,6 +33,22 @@ def write_whole(path, data):
     """Writes bytes to a `whole_file`."""
     with whole_file(path) as file:
         file.write(data)
+
+
+def unpacks_to_more(file):
+    """Whether a zip archive is larger inside than outside.
+
+    Checkpoints and networks are stored as they are; of a stranger's, a few kilobytes could
+    unpack to gigabytes.
+
+    Args:
+        file: a `pathlib.Path`.
+
+    Raises:
+        OSError, zipfile.BadZipFile: if it cannot be read or is no archive.
+    """
+    with zipfile.ZipFile(file) as archive:
+        return sum(entry.file_size for entry in archive.infolist()) > file.stat().st_size
 
 
 def printable(name):

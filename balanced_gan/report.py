@@ -11,12 +11,12 @@ import json
 from importlib.resources import files
 
 import numpy as np
-from PIL import Image
 
 from balanced_gan.animation import evenly
 from balanced_gan.files import write_whole
 from balanced_gan.plots import numbers_of
 from balanced_gan.settings import Settings
+from balanced_gan.sheets import read_sheet
 
 _POINTS = 400  # of a curve, each a mean; more cannot be told apart on a screen
 _FRAMES = 40  # grids behind the time slider, spread evenly over the run
@@ -80,6 +80,7 @@ def _facts(run, history):
     frames = [files_of_grids[i] for i in evenly(len(files_of_grids), _FRAMES)]
     if run.final_sheet.exists():
         frames.append(run.final_sheet)
+    shown = [{"label": _label(file), "picture": _inline(file)} for file in frames]
     return {
         "name": run.name,
         "batches": f"{steps:,}",
@@ -88,7 +89,7 @@ def _facts(run, history):
         "speed": f"{np.median(speeds):.0f}" if speeds else None,
         "machine": sessions[-1].get("machine") if sessions else None,
         "real": _inline(run.grid_file("real")),
-        "frames": [{"label": _label(file), "picture": _inline(file)} for file in frames],
+        "frames": [frame for frame in shown if frame["picture"]],
         "settings": _settings(settings),
         "quality": _quality(run),
         "nearest": _inline(run.path / "nearest.png"),
@@ -104,9 +105,9 @@ def _label(file):
 
 
 def _inline(file):
-    """A picture as a data URI, shrunk and compressed; None if there is none."""
+    """A sheet as a data URI, shrunk and compressed; None if there is none to be read."""
     try:
-        picture = Image.open(file).convert("RGB")
+        picture = read_sheet(file)
     except OSError:
         return None
     picture.thumbnail((_FRAME_SIDE, _FRAME_SIDE))
@@ -150,7 +151,7 @@ def _quality(run):
             for name, figure in FIGURES.items()
             if name in ours and name in perfect
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

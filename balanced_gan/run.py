@@ -132,7 +132,7 @@ class Run:
             found = json.loads((self.path / "metadata.json").read_text(encoding="utf-8"))
             if isinstance(found["sessions"], list):
                 return found
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass  # it informs people; nothing depends on it
         return {"sessions": []}
 
@@ -205,7 +205,7 @@ class Run:
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(text.split())]
             needed = {"step", "minutes", "swd"}
             return [row for row in rows if row.keys() >= needed and row["step"] <= steps]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, csv.Error):
             return []  # it informs people; without it, the best is looked for anew
 
     def save_evaluations(self, rows):

@@ -1,10 +1,13 @@
 """All runs: where they are, how a new one is made, how one is found again."""
 
 import dataclasses
+import os
 import re
+import stat
 from pathlib import Path
 
 from balanced_gan.errors import InputError
+from balanced_gan.files import printable
 from balanced_gan.run import Run
 
 RUNS = Path("runs")  # below the folder the program is started in
@@ -56,7 +59,7 @@ def find_run(name=None):
     """The run of a name, number or path; the newest if None.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is none, or it is not fit to be opened, see `checked`.
     """
     if name is None:
         runs = all_runs()
@@ -65,15 +68,42 @@ def find_run(name=None):
                 f"There is no run in {str(RUNS.resolve())!r} yet; make one with: "
                 "python train.py --TYPE train --path FOLDER"
             )
-        return runs[0]
+        return checked(runs[0])
     for path in (Path(name), RUNS / name):
         if (path / "settings.json").is_file():
-            return Run(path)
+            return checked(Run(path))
     numbered = [run for run in all_runs() if name.isdigit() and _number(run.name) == int(name)]
     if numbered:
-        return numbered[0]
-    known = ", ".join(run.name for run in all_runs()[:10]) or "none"
+        return checked(numbered[0])
+    known = ", ".join(printable(run.name) for run in all_runs()[:10]) or "none"
     raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
+
+
+def checked(run):
+    """The run itself, if its folder has nothing but files and folders in it.
+
+    It may come from a stranger: through a link, training would write elsewhere; who reads a pipe
+    waits for ever; and its name is shown on the terminal.
+
+    Raises:
+        InputError: that names what is odd.
+    """
+    shown = printable(run.name)
+    if shown != run.name:
+        raise InputError(f"The run '{shown}' has odd characters in its name; rename it first.")
+    for parent, folders, files in os.walk(run.path):
+        for path in (Path(parent, name) for name in (*folders, *files)):
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:  # of a training that goes on meanwhile
+                continue
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                what = "a link" if stat.S_ISLNK(mode) else "neither file nor folder"
+                raise InputError(
+                    f"The run '{shown}' is not safe to use: '{printable(str(path))}' is {what}; "
+                    "remove that first."
+                )
+    return run
 
 
 def matching_run(settings):
@@ -83,7 +113,7 @@ def matching_run(settings):
     """
     for run in all_runs():
         try:
-            stored = run.settings()
+            stored = checked(run).settings()
         except InputError:  # a damaged folder matches nothing
             continue
         asked = settings

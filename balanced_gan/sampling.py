@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from balanced_gan.errors import InputError
-from balanced_gan.files import write_whole
+from balanced_gan.files import printable, unpacks_to_more, write_whole
 from balanced_gan.plots import points_png
 from balanced_gan.settings import Settings
 from balanced_gan.sheets import captioned, encode_png, sheet, to_uint8
@@ -59,10 +59,14 @@ def load_network(run, file):
         when = "evaluation (--evaluate_every_minutes)" if run.name == "best" else "checkpoint"
         raise InputError(f"There is no {str(file)!r}: training writes it with the first {when}.")
     try:
+        if unpacks_to_more(file):
+            raise ValueError("compressed, as no network of ours is")
         # Safe mode: a file from a stranger must not run code of its own.
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds for a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "safe_mode" in str(error):  # its own sentence says how to run the code all the same
+            error = "it holds code, which is never run"
+        reason = printable(str(error).splitlines()[0]) if str(error) else type(error).__name__
         raise InputError(f"{str(file)!r} cannot be loaded: {reason}") from None
 
 

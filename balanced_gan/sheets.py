@@ -1,9 +1,13 @@
 """Pictures out: from what a network makes to sheets and files."""
 
+import warnings
+
 import cv2
 import numpy as np
+from PIL import Image
 
 _CAPTION_HEIGHT = 14  # pixels below a picture
+_MOST_PIXELS = 2**26  # of the largest grid: 32 x 32 pictures of 256 x 256 pixels
 _CAPTION_SCALE = 0.38  # of the font, 8 pixels high; smaller where the text is wider than that
 
 
@@ -51,6 +55,29 @@ def captioned(pictures, captions):
         foot = left, _CAPTION_HEIGHT - 4
         cv2.putText(strip, text, foot, cv2.FONT_HERSHEY_SIMPLEX, scale, 0, 1, cv2.LINE_AA)
     return np.concatenate([pictures, strips[..., : pictures.shape[3]]], axis=1)
+
+
+def read_sheet(file):
+    """A sheet that was written as PNG, as a Pillow picture in RGB.
+
+    Args:
+        file: a `pathlib.Path`, perhaps of a stranger's.
+
+    Raises:
+        OSError: if it is no PNG, damaged, or larger than any that we write.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of Pillow's, from 89 megapixels on
+            # Of PNG alone: it starts another program for some formats.
+            with Image.open(file, formats=["PNG"]) as picture:
+                if picture.width * picture.height <= _MOST_PIXELS:
+                    return picture.convert("RGB")
+    except OSError:
+        raise
+    except Exception as error:  # Pillow raises a dozen kinds for damaged files
+        raise OSError(f"{str(file)!r} cannot be read: {error}") from None
+    raise OSError(f"{str(file)!r} is larger than any sheet")
 
 
 def encode_png(picture):

@@ -29,7 +29,7 @@ def train(settings, run, dry_run):
     """
     if dry_run:  # before TensorFlow, which takes seconds to import
         for name, value in dataclasses.asdict(settings).items():
-            click.echo(f"  {name} = {value}")
+            click.echo(f"  {name} = {printable(str(value))}")
     if settings.tensorboard:
         need("--tensorboard", "tensorboard")
     if settings.preview:
@@ -49,7 +49,7 @@ def train(settings, run, dry_run):
     if settings.of_points:
         click.echo(f"Points:   {len(samples)} on the curve y = sin(x)")
     else:
-        where = settings.path or "drawn faces, since no --path was given"
+        where = printable(settings.path or "drawn faces, since no --path was given")
         click.echo(f"Pictures: {len(samples)} ({where})")
     batch_size = training.fitting_batch_size(settings, len(samples))
     if batch_size < settings.batch_size:

@@ -106,7 +106,9 @@ def test_of_two_processes_the_faster_counts(store):
 def test_what_was_long_unused_is_removed(folder, store):
     load(folder, store)
     (used,) = store.iterdir()
-    for name, days in (("old", 31), ("recent", 29), ("unfinished-x", 2), ("unfinished-y", 0)):
+    old, recent = 32 * "a", 32 * "b"
+    ages = {old: 31, recent: 29, "unfinished-x": 2, "unfinished-y": 0, "of somebody else": 999}
+    for name, days in ages.items():
         (store / name).mkdir()
         then = time.time() - 86400 * days
         os.utime(store / name, (then, then))
@@ -114,7 +116,7 @@ def test_what_was_long_unused_is_removed(folder, store):
     load(folder, store)  # which uses it
     load(folder, store, size=16)
     names = {path.name for path in store.iterdir()}
-    assert {used.name, "recent", "unfinished-y"} < names and len(names) == 4
+    assert {used.name, recent, "unfinished-y", "of somebody else"} < names and len(names) == 5
 
 
 def test_stored_pictures_are_indexed_like_an_array(folder, store, faces):

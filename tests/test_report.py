@@ -109,7 +109,7 @@ def test_list_shows_every_run(tiny_run, points_run, train_py, workplace):
     code, out, _ = train_py("--TYPE", "list")
     lines = out.splitlines()
     assert code == 0 and "\x1b" not in out and len(lines) == 4
-    assert "cannot be read" in lines[1] and "a sine curve" in lines[2]
+    assert "cannot be used" in lines[1] and "a sine curve" in lines[2]
     assert re.match(r"001-drawn-faces +64 +0\.\d +32 ", lines[3])
 
 

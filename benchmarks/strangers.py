@@ -1,0 +1,382 @@
+"""What a run folder that somebody else made can do to the one who uses it.
+
+    python benchmarks/strangers.py                  both parts, about 15 minutes
+    python benchmarks/strangers.py --part planted   attacks, each with every --TYPE
+    python benchmarks/strangers.py --part damaged   damage at random, in any file of a run
+
+Needs Linux or macOS, for pipes and the peak of memory.
+"""
+
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import click
+import numpy as np
+from report import publish, table
+from torture import TRAIN_PY, mutations, start
+
+from balanced_gan import cli
+from balanced_gan.run import Run
+
+LONGEST = 60  # seconds of an action, each of which takes four to ten on a good run
+ACTIONS = {
+    "list": [],
+    "report": [],
+    "generate": ["--img_num", "4"],
+    "interpolate": ["--latents", "2", "--frames_between", "2"],
+    "evaluate": [],
+    "export": [],
+    "train": ["--resume", "--steps", "80"],
+}
+NAME = Path("runs", "001-drawn-faces")
+
+
+def good_run(folder):
+    """Trains a tiny run below a folder, with all that a run can have."""
+    options = ["--grid_every_steps", "10", "--evaluate_every_minutes", "0.01"]
+    output, _ = start(folder, *options, "--steps", "40").communicate()
+    assert Run(folder / NAME).best.generator_file.exists(), output
+    subprocess.run([*TRAIN_PY, "--TYPE", "evaluate"], cwd=folder, check=True, capture_output=True)
+
+
+def link(name):
+    """Plants a link to the precious file, or to its folder in place of a folder."""
+
+    def plant(run, precious):
+        place = run / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        place.unlink(missing_ok=True)
+        place.symlink_to(precious if place.suffix or name == "lock" else precious.parent)
+
+    return plant
+
+
+def pipe(name):
+    """Plants a pipe into which nobody writes."""
+
+    def plant(run, precious):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+
+    return plant
+
+
+def text(name, content):
+    """Plants a text file."""
+    return lambda run, precious: (run / name).write_text(content)
+
+
+def setting(name, value):
+    """Plants a value into settings.json."""
+
+    def plant(run, precious):
+        file = run / "settings.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+
+    return plant
+
+
+def huge_png(run, precious):
+    """In place of two grids: 100 megapixels, and 10,000."""
+    for name, side in (("untrained", 10_000), ("step-00000010", 100_000)):
+        row = zlib.compress(bytes(side // 8 + 1) * 1000)
+        chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", row)]
+        parts = [
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in [*chunks, (b"IEND", b"")]
+        ]
+        (run / "grids" / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def with_entry(archive, entry, data):
+    """Rewrites a zip archive, compressed, with one entry's content replaced; `data` may be an
+    iterable of bytes."""
+    with zipfile.ZipFile(archive) as file:
+        entries = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in entries.items():
+            with file.open(name, "w", force_zip64=True) as stream:
+                stream.writelines(data if name == entry else [content])
+
+
+def zeros(gigabytes):
+    return (bytes(2**20) for _ in range(1024 * gigabytes))
+
+
+def bomb(pattern, entry):
+    """Plants an archive of a few megabytes with an entry of three gigabytes."""
+
+    def plant(run, precious):
+        (file, *_) = sorted(run.glob(pattern), reverse=True)
+        with_entry(file, entry, zeros(3))
+
+    return plant
+
+
+class Evil:
+    """Unpickled, it writes into a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return Path.write_text, (self.file, "written")
+
+
+def pickled(run, precious):
+    """In place of every checkpoint, arrays of objects."""
+    for file in (run / "checkpoints").iterdir():
+        with np.load(file) as stored:
+            arrays = dict(stored)
+        arrays["v0000"] = np.array([Evil(precious)], dtype=object)
+        np.savez(file, **arrays)
+
+
+def absurd_shape(run, precious):
+    """A checkpoint whose first array claims to have 10^12 numbers."""
+    for file in (run / "checkpoints").iterdir():
+        with np.load(file) as stored:
+            arrays = dict(stored)
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                buffer = io.BytesIO()
+                header = np.lib.format.header_data_from_array_1_0(array)
+                if name == "v0000":
+                    header["shape"] = (10**12,)
+                np.lib.format.write_array_header_1_0(buffer, header)
+                archive.writestr(f"{name}.npy", buffer.getvalue() + array.tobytes())
+
+
+def lambda_layer(run, precious):
+    """A generator with a layer that holds code."""
+    import keras
+
+    code = f"lambda x: __import__('pathlib').Path({str(precious)!r}).write_text('written') and x"
+    network = keras.Sequential([keras.Input((8,)), keras.layers.Lambda(lambda x: x)])
+    network.layers[-1].function = eval(code)
+    network.save(run / "generator.keras")
+
+
+def changed_config(change):
+    """Plants a generator whose config was changed; the archive stays as it is otherwise."""
+
+    def plant(run, precious):
+        file = run / "generator.keras"
+        with zipfile.ZipFile(file) as archive:
+            entries = {name: archive.read(name) for name in archive.namelist()}
+        entries["config.json"] = change(entries["config.json"].decode()).encode()
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in entries.items():
+                archive.writestr(name, data)
+
+    return plant
+
+
+def huge_dense(config):
+    """A first layer with 10^8 times as many outputs."""
+    config = json.loads(config)
+    dense = next(x for x in config["config"]["layers"] if x["class_name"] == "Dense")
+    dense["config"]["units"] *= 10**8
+    return json.dumps(config)
+
+
+def renamed(run, precious):
+    run.rename(run.with_name("009-\x1b]0;mine\x07"))
+
+
+PLANTED = {
+    "nothing": lambda run, precious: None,
+    "link settings.json.tmp": link("settings.json.tmp"),
+    "link history.csv": link("history.csv"),
+    "link report.html.tmp": link("report.html.tmp"),
+    "link generator.tmp.keras": link("generator.tmp.keras"),
+    "link lock": link("lock"),
+    "link checkpoints/": link("checkpoints"),
+    "link grids/": link("grids"),
+    "link best/": link("best"),
+    "pipe settings.json": pipe("settings.json"),
+    "pipe metadata.json": pipe("metadata.json"),
+    "pipe history.csv": pipe("history.csv"),
+    "pipe grids/untrained.png": pipe("grids/untrained.png"),
+    "a name with control characters": renamed,
+    "settings.json: nested 10^5 deep": text("settings.json", 10**5 * "["),
+    "settings.json: width 10^9": setting("width", 10**9),
+    "settings.json: path /dev": setting("path", "/dev"),
+    "settings.json: path with control characters": setting("path", "/x\x1b]0;mine\x07"),
+    "metadata.json: nested": text("metadata.json", 10**5 * "["),
+    "metrics.json: nested": text("metrics.json", 10**5 * "["),
+    "evaluations.csv: a field of 200 kB": text(
+        "evaluations.csv", f"step,minutes,swd\n1,2,{200_000 * '3'}\n"
+    ),
+    "events.csv: the same": text("events.csv", f"step,text\n1,{200_000 * '3'}\n"),
+    "grids of 10^8 and 10^10 pixels": huge_png,
+    "a grid in PostScript": text("grids/untrained.png", "%!PS-Adobe-3.0 EPSF-3.0\n"),
+    "checkpoints with pickled objects": pickled,
+    "checkpoint: 3 GiB in 3 MB": bomb("checkpoints/*.npz", "v0000.npy"),
+    "checkpoints: an array of 10^12": absurd_shape,
+    "generator: 3 GiB in 3 MB": bomb("generator.keras", "model.weights.h5"),
+    "generator with code": lambda_layer,
+    "generator: 10^8 times too wide": changed_config(huge_dense),
+    "generator: config nested": changed_config(lambda config: 10**5 * "["),
+}
+
+
+def act(folder, options):
+    """Calls train.py -> `(exit status or "hang", output, seconds, peak MiB)`."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [*TRAIN_PY, *options], cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+        status = 0
+        while status == 0 and time.monotonic() - began < LONGEST:
+            pid, code, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                status = f"{os.waitstatus_to_exitcode(code)}"
+            time.sleep(0.05)
+        if not status:
+            process.kill()
+            _, _, usage = os.wait4(process.pid, 0)
+            status = "hang"
+        output.seek(0)
+        peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+        return status, output.read(), time.monotonic() - began, peak
+
+
+def try_planted(name, good):
+    """Every action on a copy of a good run with something planted in it -> a row of the table."""
+    found = {"0": 0, "1": 0, "other": 0, "odd": 0, "peak": 0}
+    elsewhere = "no"
+    for action, options in ACTIONS.items():
+        with tempfile.TemporaryDirectory() as place:
+            folder, precious = Path(place, "work"), Path(place, "home", "precious.txt")
+            shutil.copytree(good, folder)
+            precious.parent.mkdir()
+            precious.write_text("precious")
+            PLANTED[name](folder / NAME, precious)
+            status, output, _, peak = act(folder, ["--TYPE", action, *options])
+            errors = [line for line in output.splitlines() if line.startswith("Error")]
+            found[status if status in found else "other"] += 1
+            odd = "Traceback" in output or "\x1b]" in output or "\x07" in output
+            found["odd"] += odd or (status == "1" and len(errors) != 1)
+            found["peak"] = max(found["peak"], peak)
+            others = [file.name for file in precious.parent.iterdir()]
+            if others != [precious.name] or precious.read_text() != "precious":
+                elsewhere = "YES"
+            print(name, action, status, *errors, flush=True)
+    return [name, found["0"], found["1"], found["other"], found["odd"], elsewhere, found["peak"]]
+
+
+def planted():
+    """Publishes what each attack came to."""
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(2) as two:
+        good_run(Path(place))
+        rows = list(two.map(lambda name: try_planted(name, Path(place)), PLANTED))
+    publish(
+        "Run folders of strangers",
+        f"Something planted in a tiny run, then each of {', '.join(ACTIONS)}. *Odd*: a traceback, "
+        "control characters on the terminal, or not one sentence. *Elsewhere*: whether anything "
+        "outside of the run's folder was written. Two at a time.",
+        table(
+            [
+                "planted",
+                "done",
+                "refused",
+                f"crashed or longer than {LONGEST} s",
+                "odd",
+                "elsewhere",
+                "peak MiB",
+            ],
+            [[*row[:-1], f"{row[-1]:.0f}"] for row in rows],
+        ),
+    )
+
+
+def called(*args):
+    """Calls the command line in this process -> `(exit status, exception or None)`."""
+    before, sys.argv = sys.argv, ["train.py", *args]
+    try:
+        with (
+            contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())),
+            contextlib.redirect_stderr(io.TextIOWrapper(io.BytesIO())),
+        ):
+            cli.main()
+    except SystemExit as stop:
+        return (1 if isinstance(stop.code, str) else stop.code), None
+    except BaseException as error:
+        return 1, error
+    finally:
+        sys.argv = before
+    return 0, None
+
+
+def damaged(count):
+    """Publishes what damage at random in any one file of a run comes to."""
+    outcomes = {}
+    with tempfile.TemporaryDirectory() as place:
+        good = Path(place, "good")
+        good.mkdir()
+        good_run(good)
+        kinds = {}  # as many damaged of each kind, however many files are of it
+        for file in sorted(good.rglob("*")):
+            name = file.relative_to(good)
+            # Of checkpoints, see torture.py; the lock is empty.
+            if file.is_file() and file.stat().st_size and "checkpoints" not in name.parts:
+                kind = "grids" if "grids" in name.parts else name.relative_to(NAME).as_posix()
+                kinds.setdefault(kind, []).append(name)
+        for seed in range(count):
+            chance = random.Random(seed)
+            kind = chance.choice(sorted(kinds))
+            folder = Path(place, "work")
+            shutil.copytree(good, folder)
+            file = folder / chance.choice(kinds[kind])
+            file.write_bytes(mutations(file.read_bytes(), chance))
+            os.chdir(folder)
+            outcome = outcomes.setdefault(kind, [0, 0, 0, 0])
+            for action in ("list", "report", "generate"):
+                status, trouble = called("--TYPE", action, *ACTIONS[action])
+                outcome[0] += 1
+                outcome[1 if status == 0 else 2] += 1
+                if trouble is not None:
+                    outcome[3] += 1
+                    print(seed, kind, action, repr(trouble), flush=True)
+            os.chdir(place)
+            shutil.rmtree(folder)
+    publish(
+        "Damage in any file of a run",
+        f"{count} run folders of which one file is damaged, made as the damaged pictures, each "
+        "used by `--TYPE list`, `report` and `generate`.",
+        table(
+            ["file", "uses", "done", "refused in a sentence", "tracebacks"],
+            [[kind, *outcomes[kind]] for kind in sorted(outcomes)],
+        ),
+    )
+
+
+@click.command()
+@click.option("--part", "parts", multiple=True, type=click.Choice(["planted", "damaged"]))
+@click.option("--count", default=600, show_default=True, help="Damaged run folders.")
+def main(parts, count):
+    for part in parts or ("planted", "damaged"):
+        planted() if part == "planted" else damaged(count)
+
+
+if __name__ == "__main__":
+    main()
