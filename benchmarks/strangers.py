@@ -45,6 +45,7 @@ ACTIONS = {
     "train": ["--resume", "--steps", "80"],
 }
 NAME = Path("runs", "001-drawn-faces")
+UNREAD = ("checkpoints", "losses.png", "animation.gif", "animation.mp4", "report.html", "lock")
 
 
 def good_run(folder):
@@ -327,44 +328,61 @@ def called(*args):
     return 0, None
 
 
+def pictures_of(folder):
+    """What `--TYPE generate` wrote below a folder, as a dict from names to bytes."""
+    return {file.name: file.read_bytes() for file in (folder / "images").rglob("*.*")}
+
+
 def damaged(count):
     """Publishes what damage at random in any one file of a run comes to."""
     outcomes = {}
     with tempfile.TemporaryDirectory() as place:
-        good = Path(place, "good")
+        good, folder = Path(place, "good"), Path(place, "work")
         good.mkdir()
         good_run(good)
         kinds = {}  # as many damaged of each kind, however many files are of it
-        for file in sorted(good.rglob("*")):
-            name = file.relative_to(good)
-            # Of checkpoints, see torture.py; the lock is empty.
-            if file.is_file() and file.stat().st_size and "checkpoints" not in name.parts:
-                kind = "grids" if "grids" in name.parts else name.relative_to(NAME).as_posix()
+        for file in sorted((good / NAME).rglob("*")):
+            name = file.relative_to(good / NAME)
+            # Of checkpoints, see torture.py; of the others, nothing is read again.
+            kind = name.parts[0] if name.parts[0] == "grids" else str(name)
+            if file.is_file() and name.parts[0] not in UNREAD:
                 kinds.setdefault(kind, []).append(name)
+        making = {best: ["--img_num", "4", "--seed", "3", *best] for best in ((), ("--best",))}
+        expected = {}
+        for best, options in making.items():
+            shutil.copytree(good, folder)
+            os.chdir(folder)
+            assert called("--TYPE", "generate", *options) == (0, None)
+            expected[best] = pictures_of(folder)
+            shutil.rmtree(folder)
         for seed in range(count):
             chance = random.Random(seed)
             kind = chance.choice(sorted(kinds))
-            folder = Path(place, "work")
+            best = ("--best",) if kind.startswith("best") else ()
             shutil.copytree(good, folder)
-            file = folder / chance.choice(kinds[kind])
+            file = folder / NAME / chance.choice(kinds[kind])
             file.write_bytes(mutations(file.read_bytes(), chance))
             os.chdir(folder)
-            outcome = outcomes.setdefault(kind, [0, 0, 0, 0])
-            for action in ("list", "report", "generate"):
-                status, trouble = called("--TYPE", action, *ACTIONS[action])
+            outcome = outcomes.setdefault(kind, [0, 0, 0, 0, 0])
+            for action, options in (("list", []), ("report", []), ("generate", making[best])):
+                status, trouble = called("--TYPE", action, *options)
                 outcome[0] += 1
                 outcome[1 if status == 0 else 2] += 1
                 if trouble is not None:
                     outcome[3] += 1
                     print(seed, kind, action, repr(trouble), flush=True)
+                if (action, status) == ("generate", 0) and pictures_of(folder) != expected[best]:
+                    outcome[4] += 1
+                    print(seed, kind, "made other pictures", flush=True)
             os.chdir(place)
             shutil.rmtree(folder)
     publish(
         "Damage in any file of a run",
         f"{count} run folders of which one file is damaged, made as the damaged pictures, each "
-        "used by `--TYPE list`, `report` and `generate`.",
+        "used by `--TYPE list`, `report` and `generate` (of files in best/, with `--best`). "
+        "*Wrong*: other pictures than from the whole run.",
         table(
-            ["file", "uses", "done", "refused in a sentence", "tracebacks"],
+            ["file", "uses", "done", "refused in a sentence", "tracebacks", "wrong"],
             [[kind, *outcomes[kind]] for kind in sorted(outcomes)],
         ),
     )
