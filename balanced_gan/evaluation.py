@@ -10,14 +10,13 @@ from balanced_gan.errors import InputError
 from balanced_gan.features import inception, shape_and_colour
 from balanced_gan.files import write_whole
 from balanced_gan.metadata import now
-from balanced_gan.sampling import latents_of, load_network
+from balanced_gan.sampling import latents_of, load_network, samples_of
 from balanced_gan.settings import Settings
 from balanced_gan.sheets import encode_png, sheet, to_uint8
 
 SAMPLES = 400  # generated pictures that every figure is made from
 FEWEST = 12  # real pictures that the nearest-neighbour figures need
 _MOST = 2000  # real pictures compared with, so that InceptionV3 is done in minutes
-_AT_ONCE = 50  # pictures in one forward pass
 _PAIRS = 20  # on the picture of nearest pairs
 
 
@@ -178,9 +177,7 @@ def draw_samples(generator, prior=Settings.latent_prior, seed=0):
         uint8 (400, S, S, C).
     """
     latents = latents_of(range(seed, seed + SAMPLES), generator.input_shape[-1], prior=prior)
-    # Called directly, not by `predict`, which would have to compile.
-    parts = [generator(latents[first : first + _AT_ONCE]) for first in range(0, SAMPLES, _AT_ONCE)]
-    return to_uint8(np.concatenate(parts))
+    return to_uint8(samples_of(generator, latents))
 
 
 def inception_or_none(weights, say):

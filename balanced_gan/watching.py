@@ -18,9 +18,8 @@ from balanced_gan.evaluation import compare, draw_samples, see
 from balanced_gan.files import write_whole
 from balanced_gan.keepsakes import write_keepsakes
 from balanced_gan.report import write_report
-from balanced_gan.sampling import latents_of, sheet_png
+from balanced_gan.sampling import latents_of, samples_of, sheet_png
 
-_AT_ONCE = 64  # pictures of a grid in memory
 _COMPARED = 1000  # training pictures at most that evaluations compare with
 _MOST_TIME = 0.03  # share of the time that evaluations may take
 _GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
@@ -65,13 +64,8 @@ class Grids(Writer):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
-        self.model.settle(batches=1)  # four would take as long as three grids
-        # Not `predict`, which would have to compile before the first batch.
-        parts = [
-            self.model(self.latents[first : first + _AT_ONCE])
-            for first in range(0, len(self.latents), _AT_ONCE)
-        ]
-        png = sheet_png(np.concatenate(parts), self.side)
+        self.model.settle(batches=4)  # sixteen would take as long as three grids
+        png = sheet_png(samples_of(self.model, self.latents), self.side)
         self.attempt(lambda: write_whole(path, png))
         if not self.failing:
             self.show(path)
