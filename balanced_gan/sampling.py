@@ -16,8 +16,9 @@ IMAGES = Path("images")  # below the folder the program is started in
 _SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen
 _AT_ONCE = 64  # pictures in memory: a thousand need no more than a hundred
 # Of a network that is called, the results of all layers are in memory together, and what
-# TensorFlow once needed it keeps: with 64, training took 200 MiB more and grew on the way.
-_CALLED_AT_ONCE = 16
+# TensorFlow once needed it keeps: with 64, training took 200 MiB more and grew on the way, the
+# more the larger these blocks are than the batch's own.
+_CALLED_AT_ONCE = 8
 
 
 def latents_of(seeds, latent_dim, truncation=1.0, prior=Settings.latent_prior):

@@ -64,7 +64,7 @@ class Grids(Writer):
         self._draw(self.run.final_sheet)
 
     def _draw(self, path):
-        self.model.settle(batches=4)  # sixteen would take as long as three grids
+        self.model.settle(batches=8)  # 32 would take as long as three grids
         png = sheet_png(samples_of(self.model, self.latents), self.side)
         self.attempt(lambda: write_whole(path, png))
         if not self.failing:
