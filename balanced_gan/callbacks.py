@@ -5,7 +5,6 @@ The clock, the end, the progress line, the history, checkpoints; for what one lo
 read from the model's own counter, `gan.batches`, which goes on counting when a run is resumed.
 """
 
-import ctypes
 import sys
 import time
 from contextlib import suppress
@@ -14,7 +13,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from balanced_gan import distribute, metadata
+from balanced_gan import distribute, memory, metadata
 from balanced_gan.checkpoints import all_variables, save_checkpoint
 from balanced_gan.errors import InputError
 
@@ -307,10 +306,7 @@ class Record(Writer):
 
 
 class Memory(keras.callbacks.Callback):
-    """Gives memory that was freed back to the system every minute.
-
-    The C library of most Linux systems keeps it where any thread once needed it: some 50 MB after
-    an evaluation. What TensorFlow keeps for itself see `sampling.samples_of`.
+    """Gives memory that was freed back to the system every minute, see `memory`.
 
     Args:
         clock: a `Clock`.
@@ -325,8 +321,7 @@ class Memory(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.clock.seconds() >= self.due:
-            with suppress(AttributeError, TypeError, OSError):  # other libraries have no such call
-                ctypes.CDLL(None).malloc_trim(0)
+            memory.give_back()
             self.due = self.clock.seconds() + _TRIM_EVERY
 
 

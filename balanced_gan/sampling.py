@@ -15,9 +15,8 @@ from balanced_gan.sheets import captioned, encode_png, sheet, to_uint8
 IMAGES = Path("images")  # below the folder the program is started in
 _SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen
 _AT_ONCE = 64  # pictures in memory: a thousand need no more than a hundred
-# Of a network that is called, the results of all layers are in memory together, and what
-# TensorFlow once needed it keeps: with 64, training took 200 MiB more and grew on the way, the
-# more the larger these blocks are than the batch's own.
+# Of a network that is called, the results of all layers are in memory together: with 64, training
+# took 200 MiB more.
 _CALLED_AT_ONCE = 8
 
 

@@ -5,6 +5,7 @@ import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from balanced_gan import memory
 from balanced_gan.errors import InputError
 
 
@@ -34,6 +35,7 @@ def quiet_import(prepare=lambda: None):
 
     `prepare` is called before TensorFlow computes anything.
     """
+    memory.take_from_c_library()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
     with quiet_libraries():
