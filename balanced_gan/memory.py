@@ -12,7 +12,8 @@ def take_from_c_library():
     """Makes TensorFlow take its memory from the C library. To be called before it is imported.
 
     Its own pool for oneDNN gives nothing back, and grows when what is free in it does not fit:
-    the reference run by 1 to 8 % in an hour (benchmarks/README.md). Where `give_back` cannot work nothing is changed.
+    the reference run by 1 to 8 % in an hour (benchmarks/README.md). Where `give_back` cannot
+    work nothing is changed.
     """
     with suppress(*_NOT_GLIBC):
         mallopt = ctypes.CDLL(None).mallopt
