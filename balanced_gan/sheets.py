@@ -68,7 +68,8 @@ def read_sheet(file):
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of Pillow's, from 89 megapixels on
+            # From 89 megapixels on; of its other warnings none is about the file.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             # Of PNG alone: it starts another program for some formats.
             with Image.open(file, formats=["PNG"]) as picture:
                 if picture.width * picture.height <= _MOST_PIXELS:
