@@ -8,7 +8,7 @@ from balanced_gan import ema
 from balanced_gan.augment import augment
 from balanced_gan.balance import next_streak, repeat_again, whose_turn
 from balanced_gan.distribute import draw, mean, share_of
-from balanced_gan.losses import discriminator_loss, generator_loss, slope_penalty
+from balanced_gan.losses import discriminator_loss, generator_loss, slope_gradients
 from balanced_gan.networks import plain_copy
 from balanced_gan.optimizers import build_optimizer
 from balanced_gan.settings import Settings, check_value
@@ -282,7 +282,8 @@ class BalancedGAN(keras.Model):
         return self.discriminator(pictures, training=True)
 
     def _update_discriminator(self, tape, loss, real, turns_before=0):
-        """One step of the discriminator; on every 16th turn its slope is part of it.
+        """One step of the discriminator; on every 16th turn its slope is part of it, 16
+        times as heavy.
 
         `turns_before` of it on this batch are not yet counted in `discriminator_turns`.
         """
@@ -291,25 +292,13 @@ class BalancedGAN(keras.Model):
         if self.r1:
 
             def with_penalty():
-                more = self._gradients_of_penalty(real)
+                seen = augment(real, self.seed_generator) if self.augmentation else real
+                more = slope_gradients(self.discriminator, seen, R1_EVERY * self.r1)
                 return [g + m for g, m in zip(gradients, more, strict=True)]
 
             due = (self.discriminator_turns.value + turns_before) % R1_EVERY == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
         self.discriminator_optimizer.apply(share_of(gradients), variables)
-
-    def _gradients_of_penalty(self, real):
-        """Of `slope_penalty` on real pictures, 16 times as heavy because of a 16th as often."""
-        values = [variable.value for variable in self.discriminator.trainable_variables]
-        if self.augmentation:
-            real = augment(real, self.seed_generator)
-        with tf.GradientTape() as outer:
-            with tf.GradientTape() as inner:
-                inner.watch(real)
-                logits = self.discriminator(real, training=True)
-            penalty = R1_EVERY * self.r1 * slope_penalty(inner.gradient(logits, real))
-        # The last layer's bias has no part in the slope.
-        return outer.gradient(penalty, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def _update_generator(self, tape, loss):
         """One step of the generator, and of the EMA generator after it."""

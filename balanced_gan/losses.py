@@ -1,11 +1,12 @@
-"""The two losses, as functions of the discriminator's logits.
+"""The two losses, as functions of the discriminator's logits, and the penalty on its slope.
 
-Both are means of binary cross-entropies in nats and equal ln 2 = 0.693 when the
+Both losses are means of binary cross-entropies in nats and equal ln 2 = 0.693 when the
 discriminator cannot tell real from generated (all logits 0). That common zero point
 is what makes their difference, the gap, a measure of balance: the usual *sum* of the
 discriminator's two terms would rest at ln 4 and tilt the rule towards it.
 """
 
+import tensorflow as tf
 from keras import ops
 
 
@@ -57,6 +58,27 @@ def slope_penalty(gradients):
     of_pictures = len(gradients.shape) == 4
     scale = gradients.shape[1] * gradients.shape[2] / 64**2 if of_pictures else 1.0
     return 0.5 * scale * ops.mean(ops.sum(squares, axis=1))
+
+
+def slope_gradients(discriminator, real, weight):
+    """Which way the discriminator's weights make it steeper at real pictures.
+
+    Args:
+        discriminator: a `keras.Model`, (B, S, S, C) -> (B, 1) logits.
+        real: (B, S, S, C) float32, or points (B, 2), as the discriminator sees them.
+        weight: of the penalty.
+
+    Returns:
+        The gradients of `weight * slope_penalty`, one for each of its trainable variables.
+    """
+    values = [variable.value for variable in discriminator.trainable_variables]
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(real)
+            logits = discriminator(real, training=True)
+        penalty = weight * slope_penalty(inner.gradient(logits, real))
+    # The last layer's bias has no part in the slope.
+    return outer.gradient(penalty, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def _cross_entropy(logits, target):
