@@ -207,6 +207,20 @@ def test_r1_counts_repeated_turns_of_a_batch(face_batch, turns, changes):
     assert same(*after) != changes
 
 
+def test_r1_weighs_as_much_more_as_it_is_rarer(face_batch, monkeypatch):
+    weights_of_penalty = []
+
+    def noted(discriminator, real, weight):
+        weights_of_penalty.append(weight)
+        return slope_gradients(discriminator, real, weight)
+
+    monkeypatch.setattr("balanced_gan.gan.slope_gradients", noted)
+    gan = tiny_gan(balance="both", augmentation=False, r1=0.5)
+    for _ in range(17):
+        gan.train_step(tf.constant(face_batch))
+    assert weights_of_penalty == [8.0, 8.0]  # of turns 0 and 16
+
+
 def test_r1_flattens_the_discriminator(face_batch):
     gan = tiny_gan(augmentation=False, r1=1.0)
     real = tf.constant(face_batch)
