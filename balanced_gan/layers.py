@@ -14,6 +14,8 @@ from balanced_gan.distribute import mean
 # instead of 2.6, from 8x8 to 4x4 1.0 instead of 2.3, from 32x32 to 16x16 1.9 instead of 2.1, and
 # then bias and LeakyReLU are a pass of their own (16 pictures, bfloat16, benchmarks/layers.py).
 _LARGEST = 16
+# Side of the smaller picture up to which nine products pay (benchmarks/layers.py).
+_NINE_UP_TO = {"float32": 16, "bfloat16": 8}
 
 
 def halve(pictures, kernel):
@@ -140,14 +142,92 @@ class StridedConv2DTranspose(layers.Conv2DTranspose):
         return double(inputs, _value(self.kernel))
 
 
+def upsample_and_convolve(pictures, kernel):
+    """Nearest-neighbour upsampling by two and a 3x3 convolution, with 9 products for each pixel of
+    the smaller picture instead of 36.
+
+    Along an axis, with taps a, b, c and s = a + b + c, pixel i becomes the two pixels
+    s x[i] - a (x[i] - x[i-1]) and s x[i] + c (x[i+1] - x[i]): the products with s, a and c are
+    enough. So are three times three for both axes, which are one product of matrices; the rest
+    are sums, whose passes over the larger picture cost more than they save where it is wide.
+
+    Args:
+        pictures: (B, S, S, C).
+        kernel: (3, 3, C, D) of the same dtype.
+
+    Returns:
+        (B, 2 S, 2 S, D).
+    """
+    return _nine_products(pictures, kernel)
+
+
+@tf.custom_gradient
+def _nine_products(pictures, kernel):
+    side, channels, filters = pictures.shape[1], *kernel.shape[2:]
+    flat = tf.reshape(pictures, (1, -1, channels))
+    nine = tf.reshape(_sums_and_ends(kernel), (9, channels, filters))
+
+    def gradient(upstream):
+        # As below, backwards: first columns, then rows.
+        pairs = tf.reshape(upstream, (-1, 2 * side, side, 2, filters))
+        products = tf.stack(_unspread(*tf.unstack(pairs, axis=3), axis=2))
+        pairs = tf.reshape(products, (3, -1, side, 2, side, filters))
+        products = tf.stack(_unspread(*tf.unstack(pairs, axis=3), axis=2))
+        products = tf.reshape(products, (9, -1, filters))
+        of_pictures = tf.reduce_sum(tf.matmul(products, nine, transpose_b=True), axis=0)
+        of_nine = tf.matmul(flat, products, transpose_a=True)
+        of_kernel = _gradient_of_sums_and_ends(tf.reshape(of_nine, kernel.shape))
+        return tf.reshape(of_pictures, tf.shape(pictures)), of_kernel
+
+    products = tf.reshape(tf.matmul(flat, nine), (3, 3, -1, side, side, filters))
+    rows = tf.stack(_spread(*tf.unstack(products), axis=2), axis=3)
+    rows = tf.reshape(rows, (3, -1, 2 * side, side, filters))
+    both = tf.stack(_spread(*tf.unstack(rows), axis=2), axis=3)
+    return tf.reshape(both, (-1, 2 * side, 2 * side, filters)), gradient
+
+
+def _sums_and_ends(kernel):
+    """(3, 3, C, D): along both axes, the sum of the three taps, the first and the last."""
+    for axis in (0, 1):
+        first, middle, last = tf.unstack(kernel, axis=axis)
+        kernel = tf.stack([first + middle + last, first, last], axis=axis)
+    return kernel
+
+
+def _gradient_of_sums_and_ends(upstream):
+    for axis in (0, 1):
+        whole, first, last = tf.unstack(upstream, axis=axis)
+        upstream = tf.stack([whole + first, whole, whole + last], axis=axis)
+    return upstream
+
+
+def _spread(whole, first, last, axis):
+    """The even and the odd pixels of the larger picture from an axis's three products."""
+    return whole - first + _moved(first, 1, axis), whole - last + _moved(last, -1, axis)
+
+
+def _unspread(even, odd, axis):
+    """The gradients of an axis's three products: the transpose of `_spread`."""
+    return even + odd, _moved(even, -1, axis) - even, _moved(odd, 1, axis) - odd
+
+
+def _moved(x, places, axis):
+    """Moved along an axis by one place, up (1) or down (-1); zeros come in."""
+    padding = [[0, 0]] * x.shape.rank
+    padding[axis] = [1, 0] if places > 0 else [0, 1]
+    kept = slice(0, -1) if places > 0 else slice(1, None)
+    return tf.pad(x[(slice(None),) * axis + (kept,)], padding)
+
+
 @keras.saving.register_keras_serializable("balanced_gan")
 class UpsampledConv2D(layers.Conv2D):
     """Nearest-neighbour upsampling by two and a 3x3 convolution, in one step.
 
     After upsampling, the three taps of the kernel along an axis fall on only two different
-    pixels. So the same sums, but for rounding, come from a transposed convolution of stride
-    two whose four taps are sums of the three: 4 products a pixel and channel instead of 9, and
-    no upsampled picture in between. A batch costs a fifth less (benchmarks/layers.py).
+    pixels. So the same sums, but for rounding, come from fewer products: from 9 for each pixel of
+    the smaller picture (`upsample_and_convolve`), or, where the picture is wide, from 16 with a
+    transposed convolution of stride two whose four taps are sums of the three. No upsampled
+    picture is in between.
 
     Args:
         filters: channels to put out.
@@ -156,13 +236,10 @@ class UpsampledConv2D(layers.Conv2D):
         **kwargs: as for `keras.layers.Conv2D`.
     """
 
-    # Where the picture is smaller, moving the wider kernel about costs more than it saves.
-    _SMALLEST = 8
-
     def call(self, inputs):
         """(B, S, S, C) -> (B, 2 S, 2 S, filters)."""
-        if inputs.shape[1] < self._SMALLEST:
-            return super().call(ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2))
+        if inputs.shape[1] <= _NINE_UP_TO.get(self.compute_dtype, 0):
+            return upsample_and_convolve(inputs, _value(self.kernel))
         kernel = ops.transpose(self.kernel, (0, 1, 3, 2))
         for axis in (0, 1):
             first, middle, last = ops.unstack(kernel, axis=axis)

@@ -1,12 +1,11 @@
 """What a run was made with and how long it took: metadata.json."""
 
-import os
 import platform
-import re
 from contextlib import suppress
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from balanced_gan import processor
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 
@@ -17,19 +16,11 @@ def machine():
     Returns:
         A dict of strings and numbers.
     """
-    processor, instructions = platform.processor() or platform.machine(), ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        text = cpuinfo.read_text()
-        named = re.search(r"model name\s*: (.*)", text)
-        processor = named[1] if named else processor
-        # The best of these decides which precision is fast.
-        known = [f for f in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f" {f}" in text]
-        instructions = known[0] if known else ""
     return {
-        "processor": processor,
-        "instructions": instructions,
-        "cores": os.cpu_count(),
+        "processor": processor.name(),
+        "instructions": processor.instructions(),
+        "onednn": processor.onednn(),
+        "cores": processor.cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},

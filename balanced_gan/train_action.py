@@ -8,7 +8,7 @@ import dataclasses
 import click
 import numpy as np
 
-from balanced_gan import distribute
+from balanced_gan import distribute, processor
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable, write_whole
 from balanced_gan.runs import all_runs, create_run
@@ -64,7 +64,7 @@ def train(settings, run, dry_run):
     if settings.precision == "auto":
         precision, ratio = building.faster_precision()
         settings = dataclasses.replace(settings, precision=precision)
-        speed = f"runs at {ratio:.1f} times float32's speed" if ratio else "does not run"
+        speed = f"runs at {ratio:.1f} times float32's speed" if ratio else "is not supported"
         click.echo(f"Precision: {precision}; bfloat16 {speed} here")
     distribute.text_from_chief(settings.precision)
     if dry_run:
@@ -134,6 +134,7 @@ def _show_job(settings, samples, training):
     seconds, generator_size, discriminator_size = training.seconds_per_batch(settings, samples)
     batch_size = training.fitting_batch_size(settings, len(samples))
     per_epoch = len(samples) // batch_size
+    click.echo(f"Machine:  {printable(processor.describe())}")
     click.echo(
         f"Networks: generator {generator_size:,}, discriminator {discriminator_size:,} parameters"
     )
