@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+import checkout  # noqa: F401
 import click
 import cv2
 import keras

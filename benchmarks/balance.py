@@ -8,12 +8,9 @@ of the machine hits everybody.
 
 import dataclasses
 import itertools
-import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+import checkout  # noqa: F401
 import click
 import keras
 import numpy as np

@@ -10,6 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import checkout
 import click
 import cv2
 import numpy as np
@@ -24,7 +25,6 @@ from balanced_gan.runs import create_run, find_run
 from balanced_gan.sampling import load_network
 from balanced_gan.settings import Settings
 
-PROJECT = Path(__file__).parents[1]
 CANVAS = 256  # drawn large and averaged down
 SHOWN = 12
 
@@ -171,7 +171,7 @@ def main(data, minutes, seed, work):
         )
         sheets.append((name, [*pictures[held_out][:SHOWN], *made[:SHOWN]]))
         print(rows[-1], flush=True)
-    os.chdir(PROJECT)
+    os.chdir(checkout.PROJECT)
     draw(sheets)
     publish(
         "Other kinds of pictures",
@@ -191,7 +191,7 @@ def draw(sheets):
         axis.imshow(np.vstack(rows).squeeze(), cmap="gray", vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[])
         axis.set_ylabel(name.replace(", ", "\n"), rotation=0, ha="right", va="center")
-    figure.savefig(PROJECT / "images" / "kinds.jpg", pil_kwargs={"quality": 85})
+    figure.savefig(checkout.PROJECT / "images" / "kinds.jpg", pil_kwargs={"quality": 85})
 
 
 if __name__ == "__main__":

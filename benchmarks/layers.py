@@ -1,34 +1,33 @@
 """What a turn costs with our layers and optimizer, and with Keras's own in place of one of them.
 
     python benchmarks/layers.py
-    python benchmarks/layers.py --part exactness
+    python benchmarks/layers.py --part exactness    one of them
 
 All take turns, round by round, in one process.
 """
 
 import itertools
-import os
 import time
 from contextlib import contextmanager
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+import checkout  # noqa: F401
 import click
 import keras
 import numpy as np
 import tensorflow as tf
 from report import publish, table
-from speed import build, median, seconds_of
+from speed import median, seconds_of
+from steps import build
 
-import balanced_gan.layers
-from balanced_gan import Settings, building, pictures
+from balanced_gan import Settings, building, convolutions, pictures
 from balanced_gan.gan import BalancedGAN
 from balanced_gan.layers import FusedBatchNormalization, UpsampledConv2D
 
 BATCHES = 20  # of each contender a round, turns in alternation
 # Side of the larger picture, its channels, the smaller one's: of the default and of dcgan
 SHAPES = [(32, 64, 128), (16, 128, 256), (8, 256, 256), (8, 256, 512)]
+# Side of the smaller picture, its channels, the larger one's: of the default's generator
+UPSAMPLED = [(4, 256, 256), (8, 256, 128), (16, 128, 64), (32, 64, 32)]
 
 
 def with_kerass(network, ours):
@@ -47,13 +46,14 @@ def with_kerass(network, ours):
 
 
 @contextmanager
-def kernel_gradients_of_onednn():
-    before = balanced_gan.layers._LARGEST
-    balanced_gan.layers._LARGEST = 0
+def constants_of_convolutions(**values):
+    """Gives constants of `convolutions` other values while networks are traced."""
+    before = {name: getattr(convolutions, name) for name in values}
+    vars(convolutions).update(values)
     try:
         yield
     finally:
-        balanced_gan.layers._LARGEST = before
+        vars(convolutions).update(before)
 
 
 def turns(gan, batch_size):
@@ -89,10 +89,16 @@ def contenders(preset, batch_size):
         return plainer
 
     work = {"as it is": turns(gan(), batch_size)}
-    with kernel_gradients_of_onednn():
+    with constants_of_convolutions(_LARGEST=0):
         work["gradients of kernels as oneDNN has them"] = turns(gan(), batch_size)
+    with constants_of_convolutions(_LARGEST=32):
+        work["gradients of kernels as products from 32x32 on"] = turns(gan(), batch_size)
     work["Keras's BatchNorm"] = turns(gan_with_kerass(FusedBatchNormalization), batch_size)
     if preset == Settings.preset:
+        for side in (0, 4, 8, 16, 32):
+            with constants_of_convolutions(_NINE_UP_TO={precision: side}):
+                name = f"nine products up to {side}x{side}" if side else "sixteen products"
+                work[f"upsampling with {name}"] = turns(gan(), batch_size)
         work["Keras's upsampling, then its convolution"] = turns(
             gan_with_kerass(UpsampledConv2D), batch_size
         )
@@ -128,7 +134,7 @@ def kernel_gradients(batch_size, side, channels, filters, precision):
         compiled(larger, smaller)
         return lambda: compiled(larger, smaller).numpy()
 
-    return {"oneDNN's": work(onednn), "ours": work(balanced_gan.layers.kernel_gradient)}
+    return {"oneDNN's": work(onednn), "ours": work(convolutions.kernel_gradient)}
 
 
 def in_words(side, channels, filters):
@@ -153,9 +159,9 @@ def measure_exactness():
     )
 
 
-def measure_kernel_gradients(rounds):
+def measure_kernel_gradients(precisions, rounds):
     rows = []
-    for precision in ("float32", "bfloat16"):
+    for precision in precisions:
         for batch_size, shape in itertools.product((16, 32), SHAPES):
             work = kernel_gradients(batch_size, *shape, precision)
             times = [[seconds_of(function) for function in work.values()] for _ in range(rounds)]
@@ -171,7 +177,7 @@ def measure_kernel_gradients(rounds):
             )
     publish(
         "The gradient of a kernel alone",
-        "4x4, stride 2: oneDNN's, and `layers.kernel_gradient`, which is used up to 16x16 pixels; "
+        "4x4, stride 2: oneDNN's, and `kernel_gradient`, which is used up to 16x16 pixels; "
         f"called in turn, medians of {rounds}.",
         table(
             ["precision", "pictures", "larger and smaller", "oneDNN's, ms", "ours, ms", "ratio"],
@@ -180,13 +186,77 @@ def measure_kernel_gradients(rounds):
     )
 
 
+def upsamplings(batch_size, side, channels, filters, precision):
+    """Name -> function that upsamples and convolves, and then finds both gradients."""
+    tf.random.set_seed(0)
+    x, kernel, upstream = (
+        tf.cast(tf.random.normal(shape), precision)
+        for shape in (
+            (batch_size, side, side, channels),
+            (3, 3, channels, filters),
+            (batch_size, 2 * side, 2 * side, filters),
+        )
+    )
+
+    def thirty_six(x, kernel):
+        return tf.nn.conv2d(tf.repeat(tf.repeat(x, 2, 1), 2, 2), kernel, 1, "SAME")
+
+    def work(function):
+        @tf.function
+        def compiled():
+            with tf.GradientTape() as tape:
+                tape.watch([x, kernel])
+                y = function(x, kernel)
+            return tape.gradient(y, [x, kernel], upstream)
+
+        compiled()
+        return lambda: compiled()[0].numpy()
+
+    ways = (thirty_six, convolutions.sixteen_products, convolutions.nine_products)
+    return {function.__name__: work(function) for function in ways}
+
+
+def measure_upsampling(precisions, rounds):
+    rows = []
+    for precision, shape in itertools.product(precisions, UPSAMPLED):
+        work = upsamplings(16, *shape, precision)
+        times = [[seconds_of(function) for function in work.values()] for _ in range(rounds)]
+        side, channels, filters = shape
+        rows.append(
+            [
+                precision,
+                f"{side}x{side}x{channels}, {2 * side}x{2 * side}x{filters}",
+                *(f"{1000 * x:.2f}" for x in np.median(times, 0)),
+            ]
+        )
+    publish(
+        "Upsampling and a 3x3 kernel alone",
+        "Forward and both gradients, 16 pictures, by how many products are computed for each pixel "
+        f"of the smaller picture: on an upsampled one (36), `sixteen_products`, "
+        f"`nine_products`; called in turn, medians of {rounds}.",
+        table(["precision", "from, to", "36, ms", "16, ms", "9, ms"], rows),
+    )
+
+
 @click.command()
-@click.option("--part", type=click.Choice(["all", "exactness"]), default="all", show_default=True)
 @click.option("--rounds", default=9, show_default=True)
-def main(part, rounds):
-    measure_exactness()
-    if part == "all":
-        measure_kernel_gradients(10 * rounds)
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(["exactness", "kernels", "upsampling", "turns"]),
+    help="[default: all]",
+)
+def main(rounds, parts):
+    _, ratio = building.faster_precision()
+    precisions = ("float32", "bfloat16") if ratio else ("float32",)
+    if ratio and (not parts or "exactness" in parts):
+        measure_exactness()
+    if not parts or "kernels" in parts:
+        measure_kernel_gradients(precisions, 10 * rounds)
+    if not parts or "upsampling" in parts:
+        measure_upsampling(precisions, 10 * rounds)
+    if not parts or "turns" in parts:
         measure_layers(rounds)
 
 

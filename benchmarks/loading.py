@@ -5,8 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+import checkout  # noqa: F401
 import click
 import cv2
 import numpy as np

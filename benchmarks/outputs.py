@@ -6,16 +6,13 @@ faces `--crop face` finds; and whether all of it can be made of every preset's r
 """
 
 import itertools
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+import checkout  # noqa: F401
 import click
 import cv2
 import numpy as np

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import checkout
 import click
 import cv2
 import numpy as np
@@ -26,7 +27,6 @@ from balanced_gan.presets import PRESETS
 from balanced_gan.settings import preset_values
 from balanced_gan.sheets import encode_png
 
-PROJECT = Path(__file__).parents[1]
 # Batches between two grids, so that each preset draws one every ten to thirty seconds; but a
 # grid of celeba128 takes as long as a batch.
 GRID_EVERY = {"balanced": 100, "dcgan": 10, "mugshots": 20, "original": 4, "celeba128": 5}
@@ -37,7 +37,7 @@ RECOGNISED = 0.25  # share of a grid's pictures in which both cascades must find
 
 def train_py(folder, *arguments):
     """Runs train.py in a folder -> what it printed."""
-    command = [sys.executable, PROJECT / "train.py", *map(str, arguments)]
+    command = [sys.executable, checkout.PROJECT / "train.py", *map(str, arguments)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}: {done.stderr}")
@@ -153,7 +153,7 @@ def main(path, minutes, longest, seed, work):
         rows.append(row)
         samples.append((preset, pictures))
         print(row, flush=True)
-    draw(samples, plot, PROJECT / "images")
+    draw(samples, plot, checkout.PROJECT / "images")
     real, _ = load_folder(path, 64, 3, "center", max_images=100)
     share = share_with_face(real)
     publish(

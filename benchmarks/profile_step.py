@@ -4,18 +4,16 @@ is by itself.
 python benchmarks/profile_step.py
 """
 
-import os
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+import checkout  # noqa: F401
 import click
 import tensorflow as tf
 from report import publish, table
-from speed import BATCHES, build, flop, keras_batches, median, products, seconds_of
+from speed import flop, median, products, seconds_of
+from steps import BATCHES, build, seconds_a_batch
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from balanced_gan import Settings, building
@@ -33,7 +31,12 @@ KINDS = {
     "ResourceApply": "Adam",
     "MatMul": "gradient of kernels as products, and dense layers",
     "Einsum": "augmentation: shift",
-    "BatchMatMul": "augmentation: shift",
+    "BatchMatMul": "upsampling: nine products (and half of the augmentation's shift)",
+    "Pack": "upsampling: sums of the nine, and other copies",
+    "Unpack": "upsampling: sums of the nine, and other copies",
+    "Pad": "upsampling: sums of the nine, and other copies",
+    "Sub": "upsampling: sums of the nine, and other copies",
+    "StridedSlice": "upsampling: sums of the nine, and other copies",
     "Select": "augmentation: cutout, and mirroring",
 }
 
@@ -126,7 +129,7 @@ def main(preset, batch_size):
     precision, _ = building.faster_precision()
     gan = build(preset, precision, balance="margin")
     alone(gan, batch_size)
-    train = keras_batches(gan, batch_size)
+    train = seconds_a_batch(gan, batch_size)
     for _ in range(3):  # compiles
         train()
     before = train()

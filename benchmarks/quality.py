@@ -18,11 +18,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import checkout
 import click
 import numpy as np
 from report import publish, table
 
-PROJECT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("quality.csv")
 KEPT = Path(__file__).with_name("quality")  # a row of samples of every mark
 SHOWN = 10  # pictures in a row
@@ -254,7 +254,7 @@ def draw(rows):
     axes.set_yticks(LEVELS, LEVELS)
     axes.minorticks_off()
     figure.legend(loc="outside right upper")
-    figure.savefig(PROJECT / "images" / "quality.png")
+    figure.savefig(checkout.PROJECT / "images" / "quality.png")
 
     def show(axis, file):
         axis.imshow(cv2.imread(str(KEPT / f"{file}.jpg"))[:, :, ::-1])
@@ -265,7 +265,7 @@ def draw(rows):
         show(axis, f"{row['job']}-{row['minutes']}")
         label = f"{row['job']}\n{row['minutes']} min"
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.savefig(PROJECT / "images" / "quality_rows.jpg", pil_kwargs={"quality": 85})
+    figure.savefig(checkout.PROJECT / "images" / "quality_rows.jpg", pil_kwargs={"quality": 85})
     sheets = [(f"{mark} minutes", f"sheet-{mark}") for mark in SHEETS]
     sheets = [sheet for sheet in sheets if (KEPT / f"{sheet[1]}.jpg").exists()]
     sheets.append(("real pictures that it has not seen", "sheet-real"))
@@ -273,7 +273,7 @@ def draw(rows):
     for axis, (title, file) in zip(figure.subplots(1, len(sheets)), sheets, strict=True):
         show(axis, file)
         axis.set_title(title)
-    figure.savefig(PROJECT / "images" / "quality_sheets.jpg", pil_kwargs={"quality": 85})
+    figure.savefig(checkout.PROJECT / "images" / "quality_sheets.jpg", pil_kwargs={"quality": 85})
 
 
 def times_faster(rows):

@@ -14,11 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import checkout
 import click
 import numpy as np
 from report import publish, table
-
-PROJECT = Path(__file__).parents[1]
 
 
 def train(arguments):
@@ -26,7 +25,7 @@ def train(arguments):
     folder = Path(tempfile.mkdtemp())
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, PROJECT / "train.py", *arguments],
+        [sys.executable, checkout.PROJECT / "train.py", *arguments],
         cwd=folder,
         stdout=subprocess.DEVNULL,
     )
@@ -67,7 +66,7 @@ def main(path, seed):
     options = ["--batch_size", "32", "--epochs", "50"]
     arguments = ["--TYPE", "train", "--path", path.resolve(), "--seed", seed, *options]
     sheet, figures = train([str(argument) for argument in arguments])
-    shutil.copy(sheet, PROJECT / "images" / "congress_50_epochs.png")
+    shutil.copy(sheet, checkout.PROJECT / "images" / "congress_50_epochs.png")
     publish(
         "The reference run",
         f"`python train.py --TYPE train --path {path.name}/ {' '.join(options)}`, seed {seed}. "

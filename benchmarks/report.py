@@ -1,9 +1,12 @@
 """Writes what a benchmark measured into benchmarks/README.md, with machine and date."""
 
+import os
 import re
 import sys
 from datetime import date
 from pathlib import Path
+
+import checkout  # noqa: F401
 
 from balanced_gan.metadata import machine
 
@@ -13,10 +16,14 @@ PAGE = Path(__file__).with_name("README.md")
 def machine_line():
     """The machine, versions and date in one line."""
     facts = machine()
-    instructions = f" ({facts['instructions']})" if facts["instructions"] else ""
+    onednn = f"oneDNN {facts['onednn']}"
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    if held:
+        onednn += f", held to {held}"
     packages = ", ".join(f"{name} {facts[name]}" for name in ("tensorflow", "keras", "numpy"))
     return (
-        f"{facts['processor']}{instructions}, {facts['cores']} cores, all used; "
+        f"{facts['processor']} ({facts['instructions']}; {onednn}), "
+        f"{facts['cores']} cores, all used; "
         f"{facts['system']}, Python {facts['python']}, {packages}; {date.today()}"
     )
 
@@ -35,6 +42,8 @@ def publish(section, *paragraphs):
         *paragraphs: Markdown.
     """
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}"])
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    section += f" (held to {held})" if held else ""
     body = "\n\n".join([f"`{command}` on {machine_line()}.", *paragraphs])
     print(body)
     page = PAGE.read_text(encoding="utf-8")

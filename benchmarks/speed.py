@@ -2,10 +2,12 @@
 
     python benchmarks/speed.py                all parts, about 15 minutes
     python benchmarks/speed.py --part step    one of them
-    ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/speed.py --part step    on a plainer processor
+    python benchmarks/speed.py --part step --against FOLDER    another checkout of this project too
+    ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/speed.py --part step    as on a laptop's processor
 
-Everything that is compared takes turns, round by round; the ratios are medians over rounds. PyTorch
-is compared with if it is installed.
+Everything that is compared takes turns, round by round; the ratios are medians over rounds. Our
+step is timed with oneDNN off too, as TensorFlow has it on processors with AVX2 alone; so is the
+other checkout. PyTorch is compared with if it is installed.
 """
 
 import os
@@ -13,28 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ["KERAS_BACKEND"] = "tensorflow"
-
+import checkout
 import click
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 from report import publish, table
+from steps import BATCHES, build, in_another_process, our_steps, seconds_a_batch
 
-from balanced_gan import Settings, building, pictures
+from balanced_gan import building, processor
 from balanced_gan.gan import R1_EVERY
 from balanced_gan.layers import UpsampledConv2D
-from balanced_gan.settings import preset_values
 
-PROJECT = Path(__file__).parents[1]
-COMMAND = [sys.executable, PROJECT / "train.py"]
-BATCHES = 2 * R1_EVERY  # of each contender a round: about one of them with R1
+COMMAND = [sys.executable, checkout.PROJECT / "train.py"]
 TINY = ["--width", "4", "--latent_dim", "8", "--precision", "float32"]
 
 
@@ -65,8 +62,8 @@ def flop(layer):
         places = 1
     elif isinstance(layer, layers.Conv2DTranspose):
         places = np.prod(layer.input.shape[1:3])
-    elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= layer._SMALLEST:
-        places = np.prod(layer.input.shape[1:3]) * 16 / 9  # four by four taps, not three
+    elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= 8:
+        places = np.prod(layer.input.shape[1:3]) * 16 / 9  # see what `measure_step` says
     else:
         places = np.prod(layer.output.shape[1:3])
     return 2 * weights * places
@@ -139,131 +136,127 @@ class PlainGAN(keras.Model):
         optimizer.apply(tape.gradient(loss, variables), variables)
 
 
-def keras_batches(model, batch_size):
-    """A function that trains some batches as in the middle of `fit` -> seconds a batch."""
-    data = np.random.default_rng(0).integers(0, 255, (512, 64, 64, 3), np.uint8)
-    iterator = iter(pictures.batches(data, batch_size, 0, True))
-    # To begin a `fit` takes a second, which a training does once.
-    model.make_train_function()
-
-    def train():
-        began = time.perf_counter()
-        for _ in range(BATCHES):
-            logs = model.train_function(iterator)
-        float(next(iter(logs.values())))  # waits until it is done
-        return (time.perf_counter() - began) / BATCHES
-
-    return train
-
-
-def torch_contenders(batch_size, precisions):
+def torch_steps(precisions, environment):
     """Name -> function that gives PyTorch's seconds a batch, for each of its modes that runs here;
     none without PyTorch. A precision that oneDNN cannot compute here PyTorch would emulate,
     which takes minutes."""
     if not find_spec("torch"):
-        click.echo("PyTorch is not installed, and not compared with.")
+        click.echo("PyTorch is not installed, and not compared with.", err=True)
         return {}
-    script = PROJECT / "benchmarks" / "pytorch_speed.py"
-    process = subprocess.Popen(
-        [*map(str, (sys.executable, script, batch_size, BATCHES, *precisions))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-    )
-
-    def ask(name):
-        process.stdin.write(f"{name}\n")
-        return float(process.stdout.readline())
-
-    names = iter(lambda: process.stdout.readline().strip(), "")
-    return {name: partial(ask, name) for name in names}
+    script = checkout.PROJECT / "benchmarks" / "pytorch_speed.py"
+    found = in_another_process([sys.executable, script, 32, BATCHES, *precisions], environment)
+    return {f"{name}, batch 32": train for name, train in found.items()}
 
 
-def build(preset, precision, **changes):
-    values = preset_values(preset) | {"precision": precision} | changes
-    return building.build_gan(Settings(**values))
+def plain_keras(precision):
+    """A function that gives a plain Keras GAN's seconds a batch, with the networks of `dcgan`."""
+    # As in build_gan; determinism, which that switches on, cannot be switched off again
+    # and costs nothing that could be measured.
+    networks = build("dcgan", precision)
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    gan = PlainGAN(networks.generator, networks.discriminator)
+    gan.compile()
+    keras.config.set_dtype_policy("float32")
+    return seconds_a_batch(gan, 32)
 
 
-def measure_step(rounds):
+def others_of_ours(against):
+    """Name -> function that gives the seconds a batch with oneDNN off, of this checkout and of
+    another one."""
+    script = checkout.PROJECT / "benchmarks" / "steps.py"
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}
+    work = {}
+    places = {"oneDNN off": checkout.PROJECT} if processor.onednn() == "on" else {}
+    if against:
+        places[f"checkout {against.name}, oneDNN off"] = against
+    for what, place in places.items():
+        found = in_another_process([sys.executable, script, place], environment)
+        work |= {f"{name}, {what}": train for name, train in found.items()}
+    return work
+
+
+def measure_step(rounds, against):
     """Our step against the ceilings, and against other programs with the networks of `dcgan`."""
     faster, ratio = building.faster_precision()
     precisions = ("float32", "bfloat16") if ratio else ("float32",)
-    size = Settings.batch_size
-    gans = {
-        f"default networks, batch {size}, {precision}": build("balanced", precision)
+    ours = {}
+    for precision in precisions:
+        default, dcgan = our_steps(precision).items()
+        ours |= dict([default, dcgan] if precision == faster else [default])
+    work = {name: seconds_a_batch(*step) for name, step in ours.items()}
+    work |= others_of_ours(against)
+    work |= {
+        f"plain Keras GAN, batch 32, {precision}": plain_keras(precision)
         for precision in precisions
     }
-    ours = "dcgan's networks, rule of balance"
-    gans[f"{ours}, batch 32, {faster}"] = build("dcgan", faster, balance="margin")
-    work = {
-        name: keras_batches(gan, 32 if name.startswith(ours) else size)
-        for name, gan in gans.items()
-    }
-    for precision in precisions:
-        # As in build_gan; determinism, which that switches on, cannot be switched off again
-        # and costs nothing that could be measured.
-        keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-        gan = PlainGAN(
-            *(build("dcgan", precision).generator, build("dcgan", precision).discriminator)
-        )
-        gan.compile()
-        keras.config.set_dtype_policy("float32")
-        work[f"plain Keras GAN, batch 32, {precision}"] = keras_batches(gan, 32)
-    torchs = torch_contenders(32, precisions)
-    work |= {f"{name}, batch 32": train for name, train in torchs.items()}
+    # TensorFlow and PyTorch obey it, but for PyTorch's own operations, which have another.
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA") == "AVX2"
+    environment = os.environ | ({"ATEN_CPU_CAPABILITY": "avx2"} if held else {})
+    work |= torch_steps(precisions, environment)
     limits = ceilings(precisions)
     seconds = {name: [] for name in (*limits, *work)}
-    turns = {}
-    for name in work:
-        work[name]()  # compiles
-    for _ in range(rounds):
+    turns, cores = ({name: [] for name in ours} for _ in range(2))
+    for number in range(rounds + 1):  # the first one compiles
         for name, (limit, _) in limits.items():
             seconds[name].append(min(seconds_of(limit) for _ in range(5)))
         for name, train in work.items():
-            if name in gans:
-                before = int(gans[name].generator_turns)
+            before = int(ours[name][0].generator_turns) if name in ours else 0
+            computed = time.process_time()
             seconds[name].append(train())
-            if name in gans:
-                turns.setdefault(name, []).append(int(gans[name].generator_turns) - before)
-    speeds = {name: amount / np.array(seconds[name]) for name, (_, amount) in limits.items()}
+            if name in ours:
+                turns[name].append(int(ours[name][0].generator_turns) - before)
+                computed = time.process_time() - computed
+                cores[name].append(computed / (BATCHES * seconds[name][-1]))
+            round_name = f"round {number} of {rounds}" if number else "compiling"
+            click.echo(f"{round_name}: {name}: {1000 * seconds[name][-1]:.0f} ms", err=True)
+    seconds = {name: np.array(found[1:]) for name, found in seconds.items()}
+    speeds = {name: amount / seconds[name] for name, (_, amount) in limits.items()}
     rows = []
-    for name, gan in gans.items():
-        share = np.array(turns[name]) / BATCHES
+    for name, (gan, batch_size) in ours.items():
+        share = np.array(turns[name][1:]) / BATCHES
         of_g, of_d = turns_cost(gan)
-        size_of_batch = 32 if name.startswith(ours) else size
-        done = size_of_batch * (share * of_g + (1 - share) * of_d) / np.array(seconds[name])
-        precision = name.split()[-1]
+        done = batch_size * (share * of_g + (1 - share) * of_d) / seconds[name]
         rows.append(
             [
                 name,
                 f"{of_g:.2f}",
                 f"{of_d:.2f}",
                 f"{1000 * median(seconds[name]):.0f}",
-                f"{size_of_batch / median(seconds[name]):.0f}",
+                f"{batch_size / median(seconds[name]):.0f}",
                 f"{median(done):.0f}",
-                f"{median(done / speeds[precision]):.0%}",
+                f"{median(done / speeds[name.split()[-1]]):.0%}",
+                f"{median(cores[name][1:]):.2f}",
             ]
         )
-    mine = np.array(next(seconds[name] for name in gans if name.startswith(ours)))
-    others = [
-        [
-            name,
-            f"{1000 * median(seconds[name]):.0f}",
-            f"{median(np.array(seconds[name]) / mine):.1f}",
+
+    def compared(start, mine):
+        """Rows of all that begins so, each with its ratio to ours."""
+        return [
+            [
+                name,
+                f"{1000 * median(seconds[name]):.0f}",
+                f"{median(seconds[name] / seconds[mine]):.2f}",
+            ]
+            for name in work
+            if name.startswith(start)
         ]
-        for name in work
-        if name.startswith((ours, "plain", "PyTorch"))
-    ]
-    plainer = os.environ.get("ONEDNN_MAX_CPU_ISA")  # both TensorFlow and PyTorch obey it
+
+    default, dcgan = (
+        next(name for name in ours if name.startswith(start) and name.endswith(faster))
+        for start in ("default", "dcgan")
+    )
+    header = ["program", "ms a batch", "ours is so many times faster"]
     publish(
-        "Speed of a training step" + (f" limited to {plainer}" if plainer else ""),
+        "Speed of a training step",
         f"Medians of {rounds} rounds of {BATCHES} batches each. This machine's "
         "ceilings in the same rounds: "
         "a product of 2048x2048 matrices "
         + " and ".join(f"{median(speeds[name]):.0f} GFLOP/s in {name}" for name in precisions)
-        + f"{'' if ratio else ' (bfloat16 does not run)'}, a copy of 64 MiB "
-        f"{median(speeds['copy']):.1f} GB/s read and written. FLOP are counted from the layers.",
+        + f"{'' if ratio else ' (bfloat16 is not supported)'}, a copy of 64 MiB "
+        f"{median(speeds['copy']):.1f} GB/s read and written. FLOP are counted from the layers; "
+        "upsampling and a 3x3 kernel as 16 products for each pixel of the smaller picture, and 36 "
+        "where that is 4x4, as they were computed until 2026-11-24. With 9 they are fewer, so "
+        "that more than 100 % is possible.",
         table(
             [
                 "ours",
@@ -273,12 +266,16 @@ def measure_step(rounds):
                 "images/s",
                 "GFLOP/s",
                 "of the ceiling",
+                "cores in use",
             ],
             rows,
         ),
+        "*oneDNN off* is what TensorFlow does by itself on processors with AVX2 alone; what is "
+        "not marked so has it on.",
+        table(header, compared("default", default)),
         "The same networks (`dcgan`'s), 32 pictures a batch. Ours trains one network a batch, "
         "chosen by the rule; the others both, as they do.",
-        table(["program", "ms a batch", "ours is so many times faster"], others),
+        table(header, compared(("dcgan", "plain", "PyTorch"), dcgan)),
     )
 
 
@@ -387,10 +384,15 @@ def measure_memory():
 @click.option("--data", default="../shared/data", show_default=True, type=Path)
 @click.option("--part", "parts", multiple=True, type=click.Choice(["step", "waiting", "memory"]))
 @click.option("--rounds", default=7, show_default=True)
-def main(data, parts, rounds):
+@click.option(
+    "--against",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Another checkout of this project to time beside it, with oneDNN off.",
+)
+def main(data, parts, rounds, against):
     parts = parts or ("step", "waiting", "memory")
     if "step" in parts:
-        measure_step(rounds)
+        measure_step(rounds, against and against.resolve())
     if "waiting" in parts:
         measure_waiting(rounds, data.resolve())
     if "memory" in parts:

@@ -1,9 +1,19 @@
+import time
+from collections import Counter
+
+import pytest
 import tensorflow as tf
 
+from balanced_gan import building, processor
 from balanced_gan.building import faster_precision
 
 
-def test_without_bfloat16_float32_is_taken(monkeypatch):
+@pytest.fixture
+def bfloat16_instructions(monkeypatch):
+    monkeypatch.setattr(processor, "may_have_bfloat16", lambda: True)
+
+
+def test_without_bfloat16_float32_is_taken(monkeypatch, bfloat16_instructions):
     convolve = tf.nn.conv2d
 
     def no_bfloat16(pictures, *args):
@@ -13,3 +23,25 @@ def test_without_bfloat16_float32_is_taken(monkeypatch):
 
     monkeypatch.setattr(tf.nn, "conv2d", no_bfloat16)
     assert faster_precision() == ("float32", 0.0)
+
+
+def test_nothing_is_timed_where_the_processor_has_no_bfloat16(monkeypatch):
+    monkeypatch.setattr(processor, "may_have_bfloat16", lambda: False)
+    monkeypatch.setattr(tf, "function", None)
+    assert faster_precision() == ("float32", 0.0)
+
+
+def test_emulated_bfloat16_is_given_up_after_one_timed_call(monkeypatch, bfloat16_instructions):
+    calls = Counter()
+
+    def compiled(**options):
+        def call(pictures, kernel):
+            calls[pictures.dtype.name] += 1
+            time.sleep(2 * building._TIMED_SECONDS if pictures.dtype == tf.bfloat16 else 0.001)
+
+        return lambda function: call
+
+    monkeypatch.setattr(tf, "function", compiled)
+    precision, ratio = faster_precision()
+    assert precision == "float32" and 0 < ratio < 0.1
+    assert calls == {"float32": 16, "bfloat16": 2}  # one of each before the clock runs

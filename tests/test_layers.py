@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from balanced_gan.convolutions import nine_products
 from balanced_gan.layers import (
     FusedBatchNormalization,
     StridedConv2D,
@@ -56,16 +57,37 @@ def test_strided_convolutions_compute_in_the_precision_of_the_layer():
     assert (y.dtype, gradient.dtype) == ("bfloat16", "float32")
 
 
-@pytest.mark.parametrize("side", [4, 5, 8, 12])  # two ways of computing
+@pytest.mark.parametrize("side", [4, 5, 16, 20])  # nine products up to 16, then sixteen
 def test_upsampled_convolution_is_upsampling_and_convolution(side):
     x = keras.random.normal((2, side, side, 5), seed=0)
     layer = UpsampledConv2D(7, 3, padding="same", use_bias=False)
     convolution = keras.layers.Conv2D(7, 3, padding="same", use_bias=False)
     expected = keras.Sequential([keras.layers.UpSampling2D(2), convolution])
-    found = layer(x)
-    expected.build(x.shape)
+    for each in (layer, expected):
+        each.build(x.shape)
     expected.set_weights(layer.get_weights())
-    np.testing.assert_allclose(found, expected(x), atol=1e-5)
+    weights = keras.random.normal((2, 2 * side, 2 * side, 7), seed=1)
+    for ours, kerass in zip(
+        *(gradients_of(each, x, weights) for each in (layer, expected)), strict=True
+    ):
+        np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5 * np.abs(kerass).max())
+
+
+def test_nine_products_are_the_convolution_in_bfloat16_too_but_for_its_rounding():
+    x, kernel, upstream = (
+        keras.random.normal(shape, seed=seed)
+        for seed, shape in enumerate([(2, 8, 8, 32), (3, 3, 32, 16), (2, 16, 16, 16)])
+    )
+    found = {}
+    for dtype in ("float32", "bfloat16"):
+        values = [tf.cast(value, dtype) for value in (x, kernel)]
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            y = nine_products(*values)
+        found[dtype] = [y, *tape.gradient(y, values, tf.cast(upstream, dtype))]
+    for exact, rounded in zip(found["float32"], found["bfloat16"], strict=True):
+        off = np.float32(rounded) - exact
+        assert rounded.dtype == "bfloat16" and np.std(off) < 0.01 * np.std(exact)
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 4, 4, 5)])
