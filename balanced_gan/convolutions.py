@@ -144,7 +144,7 @@ def sixteen_products(pictures, kernel):
     """`upsample_and_convolve` as a transposed convolution of stride two.
 
     After upsampling, the three taps of the kernel along an axis fall on only two different pixels.
-    Four taps, sums of the three, do the same with 16 products for each pixel of the smaller picture.
+    Four taps, sums of the three, do the same with 16 products for each pixel of the smaller one.
     """
     kernel = tf.transpose(kernel, (0, 1, 3, 2))
     for axis in (0, 1):
