@@ -10,6 +10,7 @@ from conftest import PROJECT, TINY
 from PIL import Image
 from test_pictures import bad_files
 
+from balanced_gan import processor
 from balanced_gan.sheets import encode_png
 
 
@@ -98,7 +99,7 @@ def test_fewer_pictures_than_a_batch_is_said(train_py, folder):
 def test_dry_run_writes_nothing(train_py, workplace, options, promises):
     code, out, _ = train_py("--dry_run", *options)
     assert code == 0 and not list(workplace.iterdir())
-    for promised in ("parameters", *promises):
+    for promised in ("parameters", f"Machine:  {processor.describe()}", *promises):
         assert promised in out
 
 

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 from conftest import TINY
 
+from balanced_gan import processor
 from balanced_gan.report import write_report
 from balanced_gan.run import Run
 
@@ -46,6 +47,7 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
         "Run 001-drawn-faces",
         "8 batches, 64 pictures seen",
         "--run 001-drawn-faces --minutes 60",
+        f"{processor.instructions()}, oneDNN {processor.onednn()}",
         "learning_rate_decay",
     ):
         assert promised in page.text
