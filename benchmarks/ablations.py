@@ -1,10 +1,12 @@
 """One change of the recipe at a time, for the same number of batches: what ablations.md logs.
 
-Each variant trains on 80 % of congress_400 and is measured against the rest. Counted in
-batches and not in minutes, so that two can run side by side (`--threads 1`); the processor
-seconds beside the figures say what a batch of the variant costs.
+Each variant trains on 80 % of some pictures and is measured against the rest, by the program's own
+metrics and by those of perceptual.py (KID and diversity). Counted in pictures seen and not in
+minutes, so that two can run side by side (`--threads 1`); the processor seconds beside the figures
+say what a batch of the variant costs.
 
     python benchmarks/ablations.py --variant default --variant lr_half --seed 0 --seed 1
+    python benchmarks/ablations.py --variant default --kind emoji --seen 12800
 """
 
 import csv
@@ -18,9 +20,11 @@ import click
 import cv2
 import keras
 import numpy as np
+import perceptual
 import tensorflow as tf
 from faces import share_with_face
 from keras import layers, ops
+from kinds import drawn, flower, house
 
 from balanced_gan import augment, building
 from balanced_gan.evaluation import as_trained, draw_samples, evaluate, see
@@ -40,8 +44,8 @@ from balanced_gan.settings import Settings
 from balanced_gan.sheets import encode_png, sheet
 
 TABLE = Path(__file__).with_name("ablations.csv")
-COLUMNS = ["variant", "seed", "batches", "cpu_seconds", "swd", "precision", "recall", "density"]
-COLUMNS += ["coverage", "spread", "copies", "faces", "within_e", "share_G"]
+COLUMNS = ["variant", "kind", "seed", "seen", "cpu_seconds", "kid", "diversity", "swd", "precision"]
+COLUMNS += ["recall", "density", "coverage", "spread", "copies", "faces", "within_e", "share_G"]
 
 
 class Variant(NamedTuple):
@@ -151,6 +155,7 @@ VARIANTS = {
     "residual_d": Variant({}, discriminator=residual_discriminator),
     "batch_8": Variant({"batch_size": 8}),
     # Not yet measured.
+    "lr_d_4_times": Variant({"discriminator_learning_rate": 8e-4}),
     "no_decay": Variant({"learning_rate_decay": 0.0}),
     "lr_half": Variant({"generator_learning_rate": 4e-4, "discriminator_learning_rate": 1e-4}),
     "lr_double": Variant({"generator_learning_rate": 1.6e-3, "discriminator_learning_rate": 4e-4}),
@@ -166,7 +171,22 @@ VARIANTS = {
 }
 
 
-def run(name, seed, marks, training_pictures, held_out, folder):
+def kinds(data):
+    """Name -> function that gives pictures, uint8 (N, 64, 64, 3)."""
+
+    def real(name):
+        return lambda: load_folder(str(data / name), 64, 3, Settings.crop)[0]
+
+    return {
+        "portraits": real("congress_400"),
+        "paintings": real("portraits_5k"),
+        "emoji": real("emoji_723"),
+        "flowers": lambda: drawn(flower, 500, 64),
+        "houses": lambda: drawn(house, 500, 64),
+    }
+
+
+def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     """Trains a variant -> one row for each mark."""
     variant = VARIANTS[name]
     augment.CUTOUT = variant.cutout
@@ -179,7 +199,9 @@ def run(name, seed, marks, training_pictures, held_out, folder):
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)
     logs, spent, began = [], 0.0, time.process_time()
-    for number in range(1, marks[-1] + 1):
+    of_real = features(held_out)
+    marks = {mark // settings.batch_size: mark for mark in marks}
+    for number in range(1, max(marks) + 1):
         logs.append([float(value) for value in step(next(data)).values()])
         if number not in marks:
             continue
@@ -188,11 +210,16 @@ def run(name, seed, marks, training_pictures, held_out, folder):
         made = draw_samples(gan.ema_generator)
         ours, perfect = evaluate(see(made), trained, see(held_out))
         gaps, turns = np.array(logs)[:, 2], np.array(logs)[:, 3]
-        (folder / f"{name}-{seed}-{number}.png").write_bytes(encode_png(sheet(made[:64], 16)))
+        perceived = perceptual.measure(features(made), of_real)
+        shown = folder / f"{kind}-{name}-{seed}-{marks[number]}.png"
+        shown.write_bytes(encode_png(sheet(made[:64], 16)))
         ours |= {
             "variant": name,
+            "kind": kind,
             "seed": seed,
-            "batches": number,
+            "seen": marks[number],
+            "kid": perceived["kid"],
+            "diversity": perceived["diversity"],
             "cpu_seconds": round(spent),
             "spread": ours["spread"] / perfect["spread"],
             "faces": share_with_face(made),
@@ -204,21 +231,23 @@ def run(name, seed, marks, training_pictures, held_out, folder):
 
 
 @click.command()
-@click.option("--data", default="../shared/data/congress_400", show_default=True, type=Path)
+@click.option("--data", default="../shared/data", show_default=True, type=Path)
 @click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)))
 @click.option("--seed", "seeds", multiple=True, type=int, default=[0], show_default=True)
-@click.option("--batches", "marks", multiple=True, type=int, default=[1500, 3000])
+@click.option("--kind", "names_of_kinds", multiple=True, default=["portraits"], show_default=True)
+@click.option("--seen", "marks", multiple=True, type=int, default=[12_800, 51_200])
 @click.option("--threads", default=2, show_default=True)
 @click.option("--work", default=".", type=Path, help="Folder for a sheet of pictures of each.")
-def main(data, names, seeds, marks, threads, work):
+def main(data, names, seeds, names_of_kinds, marks, threads, work):
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     cv2.setNumThreads(threads)
     work.mkdir(exist_ok=True)
-    pictures, _ = load_folder(str(data), 64, 3, "center")
-    held_out = np.arange(len(pictures)) % 5 == 4
-    sets = pictures[~held_out], pictures[held_out]
-    for seed, name in product(seeds, names or VARIANTS):
-        for row in run(name, seed, sorted(marks), *sets, work):
+    features = perceptual.load_features()
+    for kind, seed, name in product(names_of_kinds, seeds, names or VARIANTS):
+        pictures = np.asarray(kinds(data)[kind]())
+        held_out = np.arange(len(pictures)) % 5 == 4
+        sets = pictures[~held_out], pictures[held_out]
+        for row in run(name, kind, seed, marks, *sets, features, work):
             print(dict(zip(COLUMNS, row, strict=True)), flush=True)
             header = [] if TABLE.exists() else [COLUMNS]
             with TABLE.open("a") as file:
