@@ -85,14 +85,16 @@ def _dtype_policy(name):
 def faster_precision():
     """Finds out whether this machine trains faster in float32 or in bfloat16.
 
-    bfloat16 pays only where the processor has instructions for it; where it has none for sure,
-    nothing is timed. Elsewhere a convolution and its gradient are, in half a second at most.
+    bfloat16 pays only where there are instructions for it. Where the processor surely has none and
+    there is no GPU, nothing is timed. Elsewhere a convolution and its gradient are timed, which
+    takes half a second at most.
 
     Returns:
         `(name, ratio)`: "float32" or "bfloat16", and how many times faster bfloat16 was; 0 where
         it is not supported, as when oneDNN is held to older instructions.
     """
-    if not processor.may_have_bfloat16():
+    on_processor = not tf.config.list_physical_devices("GPU")
+    if on_processor and not processor.may_have_bfloat16():
         return "float32", 0.0
 
     @tf.function(autograph=False)

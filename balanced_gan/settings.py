@@ -195,7 +195,7 @@ class Settings:
     precision: str = _setting(
         "auto",
         "Training",
-        "Arithmetic of the layers; auto times both on this machine.",
+        "Arithmetic of the layers; auto is the faster of the two on this machine.",
         choices=("auto", "float32", "bfloat16"),
     )
     seed: int = _setting(

@@ -31,7 +31,11 @@ def test_nothing_is_timed_where_the_processor_has_no_bfloat16(monkeypatch):
     assert faster_precision() == ("float32", 0.0)
 
 
-def test_emulated_bfloat16_is_given_up_after_one_timed_call(monkeypatch, bfloat16_instructions):
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_emulated_bfloat16_is_given_up_after_one_timed_call(monkeypatch, has_gpu):
+    # With a GPU it is timed whatever the processor can do.
+    monkeypatch.setattr(processor, "may_have_bfloat16", lambda: not has_gpu)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["it"] * has_gpu)
     calls = Counter()
 
     def compiled(**options):
