@@ -14,7 +14,7 @@ MOST_MEGAPIXELS = 120  # of a picture file: more than nearly any camera has; 360
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_MEGAPIXELS * 10**6))
 
 # On Linux TensorFlow leaves oneDNN off on processors without AVX512-VNNI, AVX512-BF16, AVX-VNNI or
-# AMX, such as most laptops'; a training step takes 1.6 times as long then (benchmarks/README.md).
+# AMX, as in most laptops. A training step then takes 1.5 times as long (benchmarks/README.md).
 # TensorFlow reads this once, when it is imported.
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -82,7 +82,7 @@ def _dtype_policy(name):
         keras.config.set_dtype_policy(before)
 
 
-def faster_precision():
+def faster_precision() -> tuple[str, float]:
     """Finds out whether this machine trains faster in float32 or in bfloat16.
 
     bfloat16 pays only where there are instructions for it. Where the processor surely has none and

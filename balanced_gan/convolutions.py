@@ -10,7 +10,7 @@ _LARGEST = 16
 _NINE_UP_TO = {"float32": 16, "bfloat16": 8}
 
 
-def halve(pictures, kernel):
+def halve(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolution with a 4x4 kernel and stride two.
 
     Args:
@@ -24,7 +24,7 @@ def halve(pictures, kernel):
     return _halve(pictures, kernel) if fast else _plainly_halve(pictures, kernel)
 
 
-def double(pictures, kernel):
+def double(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Transposed convolution with a 4x4 kernel and stride two: the gradient of `halve`.
 
     Args:
@@ -38,7 +38,7 @@ def double(pictures, kernel):
     return _double(pictures, kernel) if fast else _plainly_double(pictures, kernel)
 
 
-def kernel_gradient(larger, smaller):
+def kernel_gradient(larger: tf.Tensor, smaller: tf.Tensor) -> tf.Tensor:
     """How the kernel changes `halve` and `double`, as eight products of matrices.
 
     oneDNN's own gradient of a kernel is, where pictures are small and channels many, two to three
@@ -92,7 +92,7 @@ def _double(pictures, kernel):
     return _plainly_double(pictures, kernel), gradient
 
 
-def upsample_and_convolve(pictures, kernel):
+def upsample_and_convolve(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour upsampling by two and a 3x3 convolution, without the upsampled picture: by
     `nine_products` where the picture is small, else by `sixteen_products`.
 
@@ -108,7 +108,7 @@ def upsample_and_convolve(pictures, kernel):
 
 
 @tf.custom_gradient
-def nine_products(pictures, kernel):
+def nine_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`upsample_and_convolve` with 9 products for each pixel of the smaller picture, where the
     upsampled picture would need 36.
 
@@ -140,7 +140,7 @@ def nine_products(pictures, kernel):
     return tf.reshape(both, (-1, 2 * side, 2 * side, filters)), gradient
 
 
-def sixteen_products(pictures, kernel):
+def sixteen_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """`upsample_and_convolve` as a transposed convolution of stride two.
 
     After upsampling, the three taps of the kernel along an axis fall on only two different pixels.

@@ -14,7 +14,7 @@ _INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx_ne_convert", "avx2",
 _FOR_BFLOAT16 = {"amx_bf16", "avx512_bf16", "avx_ne_convert", "bf16"}
 
 
-def name():
+def name() -> str:
     """The processor's name as it is sold, such as "AMD Ryzen 5 5500U", or its architecture."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -24,24 +24,24 @@ def name():
     return platform.processor() or platform.machine()
 
 
-def cores():
-    """How many cores the system shows, an int."""
+def cores() -> int | None:
+    """How many cores the system shows."""
     return os.cpu_count()
 
 
-def instructions():
+def instructions() -> str:
     """The best set of instructions that it has, such as "avx2"; "" if it is not known."""
     features = _features()
     return next((best for best in _INSTRUCTIONS if best in features), "")
 
 
-def may_have_bfloat16():
+def may_have_bfloat16() -> bool:
     """Whether it may compute faster in bfloat16 than in float32; False only where that is sure."""
     features = _features()
     return not features or not features.isdisjoint(_FOR_BFLOAT16)
 
 
-def onednn():
+def onednn() -> str:
     """Whether TensorFlow uses oneDNN: "on" or "off", "" if it does not say. Imports TensorFlow.
 
     Importing `balanced_gan` before TensorFlow switches it on, unless the environment says
@@ -54,12 +54,12 @@ def onednn():
     return ""
 
 
-def describe():
+def describe() -> str:
     """The processor in words: name, cores, instructions, and whether oneDNN is on."""
     facts = [f"{cores()} cores", instructions(), f"oneDNN {onednn()}" if onednn() else ""]
     return ", ".join([name(), *filter(None, facts)])
 
 
-def _features():
-    """Linux's names of its instructions, a set; empty where the system does not say."""
+def _features() -> set[str]:
+    """Linux's names of its instructions; empty where the system does not say."""
     return set(detect.detected_info().features)
