@@ -48,4 +48,5 @@ def test_emulated_bfloat16_is_given_up_after_one_timed_call(monkeypatch, has_gpu
     monkeypatch.setattr(tf, "function", compiled)
     precision, ratio = faster_precision()
     assert precision == "float32" and 0 < ratio < 0.1
-    assert calls == {"float32": 16, "bfloat16": 2}  # one of each before the clock runs
+    assert calls["bfloat16"] == 2  # the first one compiles and is not timed
+    assert calls["float32"] > 2  # which is not given up
