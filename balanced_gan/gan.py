@@ -73,9 +73,9 @@ class BalancedGAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = plain_copy(generator)
-        self.margin = float("inf") if balance == "alternate" else margin
+        self.margin = margin
         self.balance = balance
-        self.max_streak = max_streak
+        self.max_streak = 1 if balance == "alternate" else max_streak
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.label_noise = label_noise

@@ -42,9 +42,20 @@ def stages(image_size):
     )
 
 
-def _widths(count, width):
-    """Channels at each resolution, from half the full size down to the base."""
-    return [width * min(2**level, 4) for level in range(count)]
+def widths(count, width):
+    """Channels of the stages from the base to the full size, counted from the base, so that
+    networks for larger pictures are those for smaller ones with more stages (`start`).
+
+    Args:
+        count: how often the base doubles.
+        width: channels at eight times the base; more below it, up to four times as many, and
+            fewer above it, down to 16.
+
+    Returns:
+        `count + 1` numbers.
+    """
+    fewest = min(width // 2, 16)
+    return [max(int(4 * width / 2 ** max(level - 1, 0)), fewest) for level in range(count + 1)]
 
 
 def shared_copy(network):
@@ -121,8 +132,7 @@ def build_generator(
         image_size: side of the pictures in pixels; see `stages`.
         channels: 3 for colour, 1 for grey.
         latent_dim: length of a latent.
-        width: channels at half the full size; half of them at the full size, 2 and 4 times as
-            many in deeper stages.
+        width: see `widths`.
 
     Returns:
         A `keras.Model`, (B, latent_dim) -> (B, image_size, image_size, channels) in [-1, 1].
@@ -131,11 +141,11 @@ def build_generator(
         ValueError: for an `image_size` that `stages` refuses.
     """
     base, count = stages(image_size)
-    *upper, deepest = _widths(count, width)
+    deepest, *others = widths(count, width)
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(base * base * deepest, use_bias=False)(latents)
     x = normalise(layers.Reshape((base, base, deepest))(x))
-    for channels_out in (*reversed(upper), width // 2):
+    for channels_out in others:
         x = normalise(UpsampledConv2D(channels_out, 3, padding="same", use_bias=False)(x))
     x = layers.Conv2D(channels, 3, padding="same")(x)
     return keras.Model(latents, pictures_from(x), name="generator")
@@ -170,7 +180,7 @@ def build_discriminator(
     Args:
         image_size: side of the pictures in pixels; see `stages`.
         channels: 3 for colour, 1 for grey.
-        width: channels at half the full size; deeper stages have 2 and 4 times as many.
+        width: see `widths`.
         dropout: share of each stage's activations to drop while training.
 
     Returns:
@@ -183,7 +193,7 @@ def build_discriminator(
     _, count = stages(image_size)
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
-    for channels_out in _widths(count, width):
+    for channels_out in reversed(widths(count, width)[:-1]):
         x = StridedConv2D(channels_out, 4, strides=2, padding="same")(x)
         x = drop(layers.LeakyReLU(negative_slope=0.2)(x), dropout)
     logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))

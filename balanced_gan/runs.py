@@ -109,16 +109,19 @@ def checked(run):
 def matching_run(settings):
     """The newest run that a training command of these settings would continue, or None.
 
-    A precision of "auto" fits whatever it was once decided to be.
+    A precision or a start of "auto" fits whatever it was once decided to be.
     """
     for run in all_runs():
         try:
             stored = checked(run).settings()
         except InputError:  # a damaged folder matches nothing
             continue
-        asked = settings
-        if settings.precision == "auto":
-            asked = dataclasses.replace(settings, precision=stored.precision)
+        decided = {
+            name: getattr(stored, name)
+            for name in ("precision", "start")
+            if getattr(settings, name) == "auto"
+        }
+        asked = dataclasses.replace(settings, **decided)
         if stored.identity() == asked.identity():
             return run
     return None

@@ -12,6 +12,8 @@ from balanced_gan.checks import refuse_unfit_together, what_is_wrong
 from balanced_gan.errors import InputError
 from balanced_gan.presets import PRESETS
 
+STARTS = ("neutral", "portraits")  # that come with this package
+
 # Of each line, what is given takes the place of all the others.
 ALTERNATIVES = (("epochs", "steps", "minutes"), ("grid_every_epochs", "grid_every_steps"))
 
@@ -104,7 +106,11 @@ class Settings:
         choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
     )
     width: int = _setting(
-        64, "Networks", "Channels at half the full size; other layers follow.", 4, 512
+        48,
+        "Networks",
+        "Channels at eight times the base, 32x32 of 64x64; other layers follow.",
+        4,
+        512,
     )
     latent_dim: int = _setting(100, "Networks", "Length of a latent.", 1, 4096)
     latent_prior: str = _setting(
@@ -112,6 +118,12 @@ class Settings:
         "Networks",
         "How latents are drawn: normal(0, 1) or uniform(-1, 1).",
         choices=("normal", "uniform"),
+    )
+    start: str = _setting(
+        "auto",
+        "Networks",
+        "Networks to begin from, which already know other pictures: "
+        f"{', '.join(STARTS)}, a run of yours, scratch for none; auto measures which is nearest.",
     )
     dropout: float = _setting(
         0.0, "Networks", "Share of the discriminator's activations to drop.", 0.0, 0.95
@@ -143,14 +155,9 @@ class Settings:
     generator_learning_rate: float = _setting(
         8e-4, "Training", "At first; see --learning_rate_decay.", 1e-7, 1.0
     )
-    # At the generator's own rate one step of the discriminator raised the gap by 0.25, three
-    # times what a step of the generator took away.
+    # At a quarter of it the discriminator was at chance for most of a run, and taught nothing.
     discriminator_learning_rate: float = _setting(
-        2e-4,
-        "Training",
-        "The same for the discriminator, whose steps move the gap further.",
-        1e-7,
-        1.0,
+        8e-4, "Training", "The same for the discriminator.", 1e-7, 1.0
     )
     # Fast at first, since early pictures are what one waits for; at a constant rate the
     # pictures grow alike. A function of the turns and not of the run's length, so that

@@ -38,7 +38,7 @@ def train(settings, run, dry_run):
     if workers > 1:
         click.echo(f"Workers:  {workers}; waiting until all are there")
     with quiet_import(distribute.strategy):
-        from balanced_gan import building, training
+        from balanced_gan import building, start, training
     if settings.balance == "repeat" and distribute.strategy().num_replicas_in_sync > 1:
         raise InputError("--balance repeat trains on one CPU or GPU only. Received: --workers")
     distribute.text_from_chief(settings.to_json())
@@ -67,6 +67,10 @@ def train(settings, run, dry_run):
         speed = f"runs at {ratio:.1f} times float32's speed" if ratio else "is not supported"
         click.echo(f"Precision: {precision}; bfloat16 {speed} here")
     distribute.text_from_chief(settings.precision)
+    if run is None:
+        begins = start.find_start(settings, samples)
+        settings = dataclasses.replace(settings, start=begins.name if begins else "scratch")
+        click.echo(f"Start:    {settings.start}{'' if begins else ', with random weights'}")
     if dry_run:
         _show_job(settings, samples, training)
         return

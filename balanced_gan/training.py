@@ -20,6 +20,7 @@ from balanced_gan.files import write_whole
 from balanced_gan.pictures import batches, load_folder
 from balanced_gan.runs import RUNS
 from balanced_gan.sampling import sheet_png
+from balanced_gan.start import apply_start, find_start
 
 _LEAST_FACTOR = 1 / 8  # of the learning rates: three steps back
 _TIMED_STEPS, _TIMED_SECONDS = 5, 10  # at most, for the estimate of a dry run
@@ -102,22 +103,27 @@ def train(settings, run, samples, more_callbacks=lambda clock: ()):
         InputError: if the run has checkpoints and none can be read, if its folder disappears,
             if a fourth step back would be needed, or if another worker stops answering.
     """
-    gan, seconds, damaged = _newest(settings, run)
+    gan, seconds, damaged = _newest(settings, run, samples)
     while True:
         try:
             return _train(gan, seconds, damaged, settings, run, samples, more_callbacks)
         except FloatingPointError as trouble:
-            gan, seconds = _step_back(gan, trouble, settings, run)
+            gan, seconds = _step_back(gan, trouble, settings, run, samples)
         except tf.errors.OpError as error:
             if distribute.cluster().count == 1:
                 raise
             raise distribute.lost_worker(error) from None
 
 
-def _newest(settings, run):
-    """`(gan, seconds, damaged)` of the newest checkpoint, which only the chief need have."""
+def _newest(settings, run, samples):
+    """`(gan, seconds, damaged)` of the newest checkpoint, or of the start of a new run, which only
+    the chief need have."""
     gan = build_gan(settings)
     seconds, damaged = load_checkpoint(run, gan) if run else (0.0, [])
+    if run and not gan.steps_done:
+        start = find_start(settings, samples)
+        if start:
+            apply_start(gan, start)
     if distribute.cluster().count > 1:
         variables = all_variables(gan)
         arrays = [variable.numpy() for variable in variables]
@@ -127,7 +133,7 @@ def _newest(settings, run):
     return gan, float(seconds), damaged
 
 
-def _step_back(gan, trouble, settings, run):
+def _step_back(gan, trouble, settings, run, samples):
     """`(gan, seconds)` of the newest checkpoint, to go on with half the learning rates."""
     factor = float(gan.learning_rate_factor.numpy()) / 2
     if factor < _LEAST_FACTOR:
@@ -137,7 +143,7 @@ def _step_back(gan, trouble, settings, run):
             "with lower --generator_learning_rate and --discriminator_learning_rate may fare "
             "better."
         ) from None
-    gan, seconds, _ = _newest(settings, run)
+    gan, seconds, _ = _newest(settings, run, samples)
     gan.learning_rate_factor.assign(factor)
     sentence = (
         f"{trouble}; training went back to batch {gan.steps_done} and goes on with "

@@ -28,8 +28,8 @@ def test_batchnorm_in_the_generator_only():
 
 
 def test_default_parameter_counts():
-    assert build_generator().count_params() == 1_390_307
-    assert build_discriminator().count_params() == 1_711_809
+    assert build_generator().count_params() == 859_563
+    assert build_discriminator().count_params() == 964_369
 
 
 def test_outputs_are_float32_under_mixed_precision():
