@@ -9,8 +9,9 @@ from balanced_gan.errors import InputError
 
 _SIZE = 64  # that every picture is brought to, in pixels
 _COLOURS = 8  # side of the small picture that stands for the colours
-# Gradients of 8x8 cells, blocks of 2x2 cells, 9 directions (Dalal & Triggs 2005): 1764 numbers.
+# Gradients of 8x8 cells, blocks of 2x2 cells, 9 directions (Dalal & Triggs 2005).
 _GRADIENTS = cv2.HOGDescriptor((_SIZE, _SIZE), (16, 16), (8, 8), (8, 8), 9)
+OUTLINES = 1764  # numbers of those, which come first
 _INCEPTION_SIZE = 299
 _AT_ONCE = 32  # pictures that InceptionV3 looks at in one batch
 
