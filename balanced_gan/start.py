@@ -236,6 +236,8 @@ def choose_start(pictures):
     if few.ndim == 3:
         few = np.repeat(few[..., None], 3, 3)
     found = shape_and_colour(few)[:, :OUTLINES]
+    if len(found) == 1:  # the distance is one of pairs
+        found = np.repeat(found, 2, 0)
     starts = [load_start(name) for name in STARTS]
     distances = [kernel_distance(start.arrays["features"][:, :OUTLINES], found) for start in starts]
     return starts[int(np.argmin(distances))]

@@ -196,6 +196,6 @@ def test_no_chatter_of_libraries(workplace):
     command = [sys.executable, PROJECT / "train.py", *TINY, "--epochs", "1"]
     done = subprocess.run(command, cwd=workplace, capture_output=True, text=True)
     assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 6, done.stdout
+    assert len(done.stdout.splitlines()) == 7, done.stdout
     left = [line for line in done.stderr.replace("\r", "\n").splitlines() if line.strip()]
     assert left and all("epoch" in line or "%" in line for line in left), left

@@ -117,6 +117,8 @@ def trained(folder, *args):
 
 def test_two_and_four_workers_train_as_one_does(workplace, train_py):
     options = ["--steps", 50, "--r1", 0.2]  # of every 16th turn of D
+    # At the default rate roundings differ by 0.25 % after 43 batches.
+    options += ["--discriminator_learning_rate", 2e-4]
     assert train_py(*TINY, *options)[0] == 0
     one = Run(workplace / "runs" / "001-drawn-faces").history()
     for workers in (2, 4):

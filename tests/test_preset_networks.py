@@ -34,7 +34,7 @@ def build(preset, **changes):
         # What PyTorch counts, 3,576,704 and 2,765,568, and the moving statistics of 960 and
         # 896 channels, which it does not count.
         ("dcgan", 3_576_704 + 2 * 960, 2_765_568 + 2 * 896),
-        ("balanced", 1_390_307, 1_711_809),
+        ("balanced", 859_563, 964_369),
     ],
 )
 def test_parameter_counts(preset, in_generator, in_discriminator):

@@ -170,7 +170,7 @@ def test_metadata_tell_of_every_session(workplace):
     run = train(epochs=1)
     go_on(run, Settings(**TINY_SETTINGS, epochs=3))
     metadata = run.metadata()
-    assert metadata["parameters"] == {"generator": 3737, "discriminator": 3037}
+    assert metadata["parameters"] == {"generator": 6079, "discriminator": 6825}
     assert [session["batches"] for session in metadata["sessions"]] == [2, 4]
     for session in metadata["sessions"]:
         assert session["began"] <= session["ended"] and session["images_per_second"] > 0
