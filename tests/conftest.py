@@ -60,6 +60,7 @@ def trained(tmp_path_factory, *args):
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory):
     options = ["--epochs", 4, "--grid_every_epochs", 1, "--grid_side", 2]
+    options += ["--max_streak", 2]  # or the discriminator would have all of so few batches
     return trained(tmp_path_factory, *TINY, *options)
 
 
