@@ -13,7 +13,7 @@ def whose_turn(gap, margin, streak, max_streak):
     Training that network alone holds the gap, and costs one backward pass a batch instead
     of two. The gap is held a little above 0, where the discriminator still has something
     to teach: after the same 51,200 portraits KID was 0.067 instead of 0.077, diversity
-    0.97 instead of 0.89 (benchmarks/ablations.md).
+    0.97 instead of 0.89 (one seed; benchmarks/ablations.md).
 
     Uses only comparisons, `&` and `|`: floats, NumPy arrays and tensors all work,
     inside a compiled graph too.
