@@ -29,7 +29,7 @@ SCENES = 12_000
 
 
 def portraits(data):
-    """All but every fiftieth painting."""
+    """5,000 paintings."""
     return load_folder(str(data / "portraits_5k"), 64, 3, "center")[0]
 
 
