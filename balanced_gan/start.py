@@ -38,7 +38,7 @@ class Start(NamedTuple):
 
     name: str
     arrays: dict  # "generator/x4/kernel" -> array; x4: at four times the side of the base;
-    # of a shipped one also "features", of its own pictures, which `choose_start` compares
+    # of a shipped one also "outlines", of its own pictures, which `choose_start` compares
 
 
 def parts(gan):
@@ -88,7 +88,7 @@ def save_start(gan, file):
         file: path of the .npz file.
     """
     samples = to_uint8(gan.generate(_COMPARED))
-    arrays = arrays_of(gan) | {"features": shape_and_colour(samples)}
+    arrays = arrays_of(gan) | {"outlines": shape_and_colour(samples)[:, :OUTLINES]}
     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
     with whole_file(file) as stream:
         np.savez_compressed(stream, **arrays)
@@ -239,5 +239,5 @@ def choose_start(pictures):
     if len(found) == 1:  # the distance is one of pairs
         found = np.repeat(found, 2, 0)
     starts = [load_start(name) for name in STARTS]
-    distances = [kernel_distance(start.arrays["features"][:, :OUTLINES], found) for start in starts]
+    distances = [kernel_distance(start.arrays["outlines"], found) for start in starts]
     return starts[int(np.argmin(distances))]

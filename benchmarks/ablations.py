@@ -201,6 +201,8 @@ def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     VariantGAN.variant = variant
     building.BalancedGAN = VariantGAN
     options = {"start": "scratch", "seed": seed} | variant.options
+    if kind == "paintings" and options["start"] in ("auto", "portraits"):
+        raise click.UsageError(f"{name} has seen the {kind} that are held out")
     settings = Settings(**options, precision=building.faster_precision()[0])
     gan = building.build_gan(settings)
     start = find_start(settings, training_pictures)

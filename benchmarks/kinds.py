@@ -121,12 +121,13 @@ def kinds(data):
     }
 
 
-def train(pictures, minutes, seed):
+def train(pictures, minutes, seed, start):
     """Trains on an array -> the run, in the current folder."""
     settings = Settings(
         image_size=pictures.shape[1],
         channels=pictures.shape[3],
         seed=seed,
+        start=start,
         epochs=None,
         minutes=minutes,
         evaluate_every_minutes=0.0,
@@ -156,7 +157,9 @@ def main(data, minutes, seed, work):
         trained, unseen = as_trained(pictures[~held_out], True), see(pictures[held_out])
         figures = []
         for until in (minutes / 2, minutes):
-            run = train(pictures[~held_out], until, seed)
+            # The start portraits has seen the paintings that are held out.
+            start = "neutral" if "paintings" in name else "auto"
+            run = train(pictures[~held_out], until, seed, start)
             made = draw_samples(load_network(run, run.generator_file))
             figures.append(evaluate(see(made), trained, unseen))
         (half, _), (whole, real) = figures

@@ -72,7 +72,6 @@ def main(name, data, seen, work, only_write):
         training.train(settings, run, pictures)
     gan = building.build_gan(settings)
     load_checkpoint(run, gan)
-    gan.settle()
     start.FOLDER.mkdir(exist_ok=True)
     start.save_start(gan, start.FOLDER / f"{name}.npz")
     features = perceptual.load_features()

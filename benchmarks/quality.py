@@ -52,7 +52,8 @@ JOBS = {
     "alternate-0": Job({"balance": "alternate"}, 0, MIDDLE),
     "dcgan-0": Job({"preset": "dcgan"}, 0, MIDDLE),
     "original-0": Job({"preset": "original"}, 0, LONG),
-    "portraits-default-0": Job({}, 0, (5, 20), "portraits_5k"),
+    # The start portraits has seen those that this job holds out.
+    "portraits-default-0": Job({"start": "neutral"}, 0, (5, 20), "portraits_5k"),
     "portraits-dcgan-0": Job({"preset": "dcgan"}, 0, (5, 20), "portraits_5k"),
 }
 LEVELS = (30, 50, 100, 200, 500)  # marked on the axis of the plot

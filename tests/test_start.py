@@ -31,7 +31,7 @@ def test_a_shipped_start_is_whole_and_makes_what_it_learned(name):
     gan = gan_of()
     before = roughness(pictures_of(gan))
     begins = start.load_start(name)
-    assert set(start.parts(gan)) == set(begins.arrays) - {"features"}
+    assert set(start.parts(gan)) == set(begins.arrays) - {"outlines"}
     start.apply_start(gan, begins)
     for part, variable in start.parts(gan).items():
         np.testing.assert_array_equal(variable.numpy(), begins.arrays[part])
