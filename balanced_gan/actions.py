@@ -152,7 +152,7 @@ def report(runs):
 
 def list_runs():
     """Prints a table of all runs."""
-    header = ["run", "pictures seen", "minutes", "side", "swd", "MB", "trained on"]
+    header = ["run", "pictures seen", "minutes", "side", "mmd", "MB", "trained on"]
     rows = [header]
     for run in all_runs():
         try:
@@ -170,7 +170,7 @@ def list_runs():
                 *(f"{float(row['seconds']) / 60:.1f}" for row in last),
                 *([] if last else ["0", "0.0"]),
                 "" if settings.of_points else str(settings.image_size),
-                *(f"{row['swd']:.0f}" for row in evaluations),
+                *(f"{row['mmd']:.3f}" for row in evaluations),
                 *([] if evaluations else [""]),
                 f"{size / 1e6:.0f}",
                 "a sine curve" if settings.of_points else printable(settings.path or "drawn faces"),

@@ -9,6 +9,7 @@ from balanced_gan import metrics
 from balanced_gan.errors import InputError
 from balanced_gan.features import inception, shape_and_colour
 from balanced_gan.files import write_whole
+from balanced_gan.learned import learned_features
 from balanced_gan.metadata import now
 from balanced_gan.sampling import latents_of, load_network, samples_of
 from balanced_gan.settings import Settings
@@ -28,6 +29,7 @@ class Figure(NamedTuple):
 
 
 FIGURES = {
+    "mmd": Figure("the whole set in the eyes of a trained discriminator", "lower"),
     "swd": Figure("patches of the pictures against real ones (sliced Wasserstein)", "lower"),
     "fid": Figure("the whole set in InceptionV3's eyes", "lower"),
     "kid": Figure("the same, fair to few pictures", "lower"),
@@ -70,7 +72,12 @@ def compare(samples, real, of_inception=False):
     ours, theirs = samples.features, real.features
     precision, recall = metrics.precision_recall(ours, theirs)
     density, coverage = metrics.density_coverage(ours, theirs)
-    figures = {"swd": float(np.mean(swd_levels)), "swd_levels": swd_levels}
+    seen, of_real = learned_features(samples.pictures), learned_features(real.pictures)
+    figures = {
+        "mmd": metrics.kernel_distance(*metrics.standardised(seen, of_real)),
+        "swd": float(np.mean(swd_levels)),
+        "swd_levels": swd_levels,
+    }
     if of_inception:
         figures["fid"] = metrics.frechet_distance(ours, theirs)
         figures["kid"] = metrics.kernel_distance(ours, theirs)

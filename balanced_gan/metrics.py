@@ -123,6 +123,21 @@ def kernel_distance(samples, real):
     return float(mean_of_pairs(samples) + mean_of_pairs(real) - 2 * kernel(samples, real).mean())
 
 
+def standardised(samples, real):
+    """Both sets with each feature centred and scaled as the real ones are: for features of very
+    different sizes, of which a kernel would see only the largest.
+
+    Args:
+        samples: features (N, F).
+        real: features (M, F).
+
+    Returns:
+        Two arrays of the same shapes.
+    """
+    mean, deviation = real.mean(0), real.std(0) + 1e-6  # a feature may be the same in all
+    return (samples - mean) / deviation, (real - mean) / deviation
+
+
 def precision_recall(samples, real, neighbours=3):
     """Do samples look like real pictures, and is every real picture looked like?
 

@@ -189,9 +189,9 @@ def _charts(runs, histories):
         evaluations = run.evaluations(np.inf)
         if evaluations:
             minutes = [row["minutes"] for row in evaluations]
-            swd = [row["swd"] for row in evaluations]
+            distance = [row["mmd"] for row in evaluations]
             charts["quality"].append(
-                _line(minutes, swd, f"{prefix}swd", colour, mode="lines+markers")
+                _line(minutes, distance, f"{prefix}mmd", colour, mode="lines+markers")
             )
     margins = {run.settings().margin for run in runs}
     band = margins.pop() if len(margins) == 1 else None
@@ -199,7 +199,7 @@ def _charts(runs, histories):
         _chart("Losses (nats)", "batches", charts["losses"], level=float(np.log(2))),
         _chart("Gap: loss of G less loss of D (nats)", "batches", charts["gap"], band=band),
         _chart("The generator's share of the turns (%)", "batches", charts["turns"], top=100),
-        _chart("Distance from the training pictures (swd)", "minutes", charts["quality"]),
+        _chart("Distance from the training pictures (mmd)", "minutes", charts["quality"]),
     ]
     return [chart for chart in made if chart]
 

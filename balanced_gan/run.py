@@ -203,7 +203,7 @@ class Run:
         try:
             text = self.evaluations_file.read_text(encoding="utf-8")
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(text.split())]
-            needed = {"step", "minutes", "swd"}
+            needed = {"step", "minutes", "mmd"}
             return [row for row in rows if row.keys() >= needed and row["step"] <= steps]
         except (OSError, ValueError, TypeError, KeyError, csv.Error):
             return []  # it informs people; without it, the best is looked for anew

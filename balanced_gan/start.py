@@ -21,6 +21,7 @@ from balanced_gan.building import build_gan
 from balanced_gan.errors import InputError
 from balanced_gan.features import OUTLINES, shape_and_colour
 from balanced_gan.files import whole_file
+from balanced_gan.growing import grow, last_stage
 from balanced_gan.layers import UpsampledConv2D
 from balanced_gan.metrics import kernel_distance
 from balanced_gan.runs import find_run
@@ -30,6 +31,7 @@ from balanced_gan.sheets import to_uint8
 
 FOLDER = Path(__file__).with_name("starts")
 _COMPARED = 256  # of the user's pictures and of a start's, to choose by
+_SHORT_OF_1 = 0.95  # black and white, of which the tanh's inverse is infinite
 _BLUR = 0.01  # noise on copied channels, as a share of their deviation, so that they part
 
 
@@ -149,16 +151,18 @@ def find_start(settings, samples):
     return choose_start(samples) if settings.start == "auto" else load_start(settings.start)
 
 
-def apply_start(gan, start):
-    """Gives new networks the weights of a start; what it has no weights for, such as further
-    stages for larger pictures, stays as it was.
+def apply_start(gan, start, samples):
+    """Gives new networks the weights of a start, grown for larger pictures; what it has no weights
+    for stays as it was.
 
     Args:
         gan: a `BalancedGAN` that has not been trained.
         start: a `Start`.
+        samples: uint8 (N, S, S, C), what will be trained on.
     """
     random = np.random.default_rng(0)
     named = parts(gan)
+    start = start._replace(arrays=_grown(start.arrays, named, samples, random))
     of_base = {"generator": "generator/x1/gamma", "discriminator": "discriminator/x1/bias"}
     channels = {
         network: (start.arrays[name].size, named[name].shape[0])
@@ -172,6 +176,27 @@ def apply_start(gan, start):
             array = _fit_places(array, shape, *channels[name.split("/")[0]], name, random)
         variable.assign(_fit(array, shape, name, random))
     gan.ema_generator.set_weights(gan.generator.get_weights())
+
+
+def _grown(arrays, named, samples, random):
+    """The arrays of a start with as many stages as the networks `named`, as far as these are wide
+    enough to pass pictures on."""
+    last, wanted = last_stage(arrays), last_stage(named)
+    if last >= wanted:
+        return arrays
+    channels = {
+        times: named[f"generator/x{times}/gamma"].shape[0]
+        for times in (last * 2**more for more in range(round(np.log2(wanted / last)) + 1))
+    }
+    count = len(arrays[f"generator/x{last}/pictures/bias"])
+    before_tanh = np.arctanh((np.asarray(samples[:_COMPARED]) / 127.5 - 1) * _SHORT_OF_1)
+    mean, deviation = (
+        np.broadcast_to(figure((0, 1, 2)), count) for figure in (before_tanh.mean, before_tanh.std)
+    )
+    while last < wanted and min(channels[last], channels[2 * last]) >= 2 * count:
+        arrays = grow(arrays, channels, mean, deviation, random)
+        last *= 2
+    return arrays
 
 
 def _fit_places(array, shape, have, need, name, random):

@@ -123,7 +123,7 @@ def _newest(settings, run, samples):
     if run and not gan.steps_done:
         start = find_start(settings, samples)
         if start:
-            apply_start(gan, start)
+            apply_start(gan, start, samples)
     if distribute.cluster().count > 1:
         variables = all_variables(gan)
         arrays = [variable.numpy() for variable in variables]

@@ -121,8 +121,8 @@ class Health(keras.callbacks.Callback):
 class Evaluations(Writer):
     """Measures the pictures every so many minutes, and keeps the networks of the best time.
 
-    The best is where the sliced Wasserstein distance to the training pictures is smallest: it
-    needs no features, and rises when pictures break as well as when they grow alike.
+    The best is where the kernel distance ("mmd") to the training pictures is smallest: it rises
+    when pictures break as well as when they grow alike.
 
     Args:
         run: the `Run`.
@@ -165,10 +165,10 @@ class Evaluations(Writer):
         samples = draw_samples(self.model.ema_generator, self.model.latent_prior)
         figures = compare(see(samples), self.real)
         del figures["swd_levels"]
-        best = min((row["swd"] for row in self.rows), default=np.inf)
+        best = min((row["mmd"] for row in self.rows), default=np.inf)
         self.rows.append({"step": self.model.steps_done, "minutes": minutes, **figures})
         self.attempt(lambda: self.run.save_evaluations(self.rows))
-        if figures["swd"] < best:
+        if figures["mmd"] < best:
             self.attempt(lambda: save_networks(self.run.best, self.model))
         if figures["spread"] < _ALIKE * self.real_spread:
             self.health.warn(

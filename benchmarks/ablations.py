@@ -207,7 +207,7 @@ def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     gan = building.build_gan(settings)
     start = find_start(settings, training_pictures)
     if start:
-        apply_start(gan, start)
+        apply_start(gan, start, training_pictures)
     data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)

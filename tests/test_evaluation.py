@@ -50,7 +50,7 @@ def test_evaluate_from_the_command_line(train_py, tiny_run, held_out, no_downloa
     run = tiny_run.path
     report = json.loads((run / "metrics.json").read_text())
     assert report["held_out"] == report["training"] == 20
-    for name in ("swd", "precision", "recall", "density", "coverage", "spread", "copies"):
+    for name in ("mmd", "swd", "precision", "recall", "density", "coverage", "spread", "copies"):
         assert f"\n{name} " in out
         assert np.isfinite(report["generated"][name]) and np.isfinite(report["real"][name])
     # Four epochs of a tiny network are no match for real pictures.
@@ -89,6 +89,7 @@ def test_real_pictures_pass_as_real_and_training_pictures_as_copies():
         return evaluation.evaluate(evaluation.see(samples), trained, evaluation.see(held_out))
 
     ours, perfect = judge(fresh)
+    assert max(ours["mmd"], perfect["mmd"]) < 0.1  # a difference of sums: about 0 for real ones
     for figure in ("swd", "coverage", "spread"):
         assert ours[figure] == pytest.approx(perfect[figure], rel=0.5)
     assert ours["copies"] < 0.25
@@ -118,20 +119,20 @@ def test_nearest_shows_the_copied_picture_below_its_copy():
 def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypatch):
     figures = iter([30.0, 10.0, 20.0])
     monkeypatch.setattr(
-        watching, "compare", lambda *_: {"swd": next(figures), "swd_levels": [], "spread": 1.0}
+        watching, "compare", lambda *_: {"mmd": next(figures), "swd_levels": [], "spread": 1.0}
     )
     monkeypatch.setattr(watching, "_MOST_TIME", 1e9)
     every = ["--evaluate_every_minutes", 1e-9]
     assert train_py(*TINY, "--steps", 2, *every)[0] == 0
     run = Run(workplace / "runs" / "001-drawn-faces")
     rows = run.evaluations(99)
-    assert [(row["step"], row["swd"]) for row in rows] == [(1, 30), (2, 10), (2, 20)]
+    assert [(row["step"], row["mmd"]) for row in rows] == [(1, 30), (2, 10), (2, 20)]
     assert run.evaluations(1) == rows[:1]
     best = run.best.generator_file.read_bytes()
     # Resumed, it knows the best of the earlier session.
     figures = iter([15.0, 16.0])
     assert train_py(*TINY, "--steps", 3, *every)[0] == 0
-    assert [row["swd"] for row in run.evaluations(99)] == [30, 10, 20, 15, 16]
+    assert [row["mmd"] for row in run.evaluations(99)] == [30, 10, 20, 15, 16]
     assert run.best.generator_file.read_bytes() == best
     assert train_py("--TYPE", "generate", "--best", "--img_num", 1)[0] == 0
 

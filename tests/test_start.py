@@ -32,7 +32,7 @@ def test_a_shipped_start_is_whole_and_makes_what_it_learned(name):
     before = roughness(pictures_of(gan))
     begins = start.load_start(name)
     assert set(start.parts(gan)) == set(begins.arrays) - {"outlines"}
-    start.apply_start(gan, begins)
+    start.apply_start(gan, begins, None)
     for part, variable in start.parts(gan).items():
         np.testing.assert_array_equal(variable.numpy(), begins.arrays[part])
     pictures = pictures_of(gan)
@@ -44,7 +44,7 @@ def test_a_shipped_start_is_whole_and_makes_what_it_learned(name):
 def test_the_nearest_start_is_chosen():
     for name in STARTS:
         gan = gan_of(seed=3)
-        start.apply_start(gan, start.load_start(name))
+        start.apply_start(gan, start.load_start(name), None)
         pictures = to_uint8(gan.generate(64))
         assert start.choose_start(pictures).name == name
         assert start.choose_start(pictures[:1, ..., :1]).name in STARTS  # a single grey one
@@ -53,7 +53,7 @@ def test_the_nearest_start_is_chosen():
 def test_wider_networks_do_as_the_start_does():
     narrow, wide = gan_of(width=8, latent_dim=8), gan_of(width=16, latent_dim=8)
     narrow.generate(2)  # with settled statistics
-    start.apply_start(wide, start.Start("narrow", start.arrays_of(narrow)))
+    start.apply_start(wide, start.Start("narrow", start.arrays_of(narrow)), None)
     latents = narrow.random_latents(8, seed=1)
     both = [gan.generator(latents, training=True).numpy() for gan in (narrow, wide)]
     assert abs(both[0] - both[1]).mean() < 0.05 * abs(both[0]).mean()
@@ -68,7 +68,7 @@ def test_wider_networks_do_as_the_start_does():
 def test_other_shapes_take_what_fits(changes):
     gan = gan_of(**changes)
     fresh = {name: variable.numpy() for name, variable in start.parts(gan).items()}
-    start.apply_start(gan, start.load_start("neutral"))
+    start.apply_start(gan, start.load_start("neutral"), None)
     taken = [
         name for name, variable in start.parts(gan).items()
         if name.endswith("kernel") and not np.array_equal(variable.numpy(), fresh[name])
@@ -87,7 +87,7 @@ def test_a_run_of_ones_own_is_a_start(tmp_path, monkeypatch):
     train(settings, run, samples)
     begins = start.load_start(run.name)
     gan = build_gan(settings)
-    start.apply_start(gan, begins)
+    start.apply_start(gan, begins, None)
     trained = build_gan(settings)
     load_checkpoint(run, trained)
     for ours, theirs in (

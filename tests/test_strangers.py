@@ -74,7 +74,7 @@ def test_a_run_whose_name_would_control_the_terminal(tiny_run):
     [
         ("metadata.json", 100_000 * "["),
         ("metrics.json", 100_000 * "["),
-        ("evaluations.csv", f"step,minutes,swd\n1,2,{200_000 * '3'}\n"),
+        ("evaluations.csv", f"step,minutes,mmd\n1,2,{200_000 * '3'}\n"),
         ("events.csv", f"step,seconds,event,text\n1,2,3,{200_000 * '4'}\n"),
     ],
 )
