@@ -46,7 +46,17 @@ from balanced_gan.start import apply_start, find_start
 
 TABLE = Path(__file__).with_name("ablations.csv")
 COLUMNS = ["variant", "kind", "seed", "seen", "cpu_seconds", "kid", "diversity", "swd", "precision"]
-COLUMNS += ["recall", "density", "coverage", "spread", "copies", "faces", "within_e", "share_G"]
+COLUMNS += [
+    "recall",
+    "density",
+    "coverage",
+    "spread",
+    "copies",
+    "faces",
+    "within_e",
+    "share_G",
+    "mmd",
+]
 
 
 class Variant(NamedTuple):
@@ -57,6 +67,8 @@ class Variant(NamedTuple):
     generator: object = build_generator
     discriminator: object = build_discriminator
     cutout: float = augment.CUTOUT
+    colours: bool = False  # whether a start is brought to the colours of the pictures
+    frozen: int = 0  # stages of the discriminator that keep what they know, from the full size on
 
 
 def transposed_generator(image_size, channels, latent_dim, width):
@@ -129,6 +141,13 @@ class VariantGAN(BalancedGAN):
 
     variant = Variant({})
 
+    def _update_discriminator(self, tape, loss, real, turns_before=0):
+        kept = self.discriminator.trainable_variables[: 2 * self.variant.frozen]
+        before = [tf.identity(variable) for variable in kept]
+        super()._update_discriminator(tape, loss, real, turns_before)
+        for variable, value in zip(kept, before, strict=True):
+            variable.assign(value)
+
     def _discriminator_loss(self, real, generated):
         real_logits, generated_logits = self._judge(real), self._judge(generated)
         if self.variant.loss == "relativistic":
@@ -163,6 +182,26 @@ VARIANTS = {
     "start_neutral": Variant({"start": "neutral"}),
     "start_portraits": Variant({"start": "portraits"}),
     "start_auto": Variant({"start": "auto"}),
+    "start_lr_half": Variant(
+        {
+            "start": "auto",
+            "generator_learning_rate": 4e-4,
+            "discriminator_learning_rate": 4e-4,
+        }
+    ),
+    "start_lr_quarter": Variant(
+        {
+            "start": "auto",
+            "generator_learning_rate": 2e-4,
+            "discriminator_learning_rate": 2e-4,
+        }
+    ),
+    "start_lr_g_half": Variant({"start": "auto", "generator_learning_rate": 4e-4}),
+    "start_lr_d_half": Variant({"start": "auto", "discriminator_learning_rate": 4e-4}),
+    "start_batch_8": Variant({"start": "auto", "batch_size": 8}),
+    "start_ema_0.995": Variant({"start": "auto", "ema_decay": 0.995}),
+    "start_colours": Variant({"start": "auto"}, colours=True),
+    "start_freeze_d": Variant({"start": "auto"}, frozen=2),
     # Not yet measured.
     "no_decay": Variant({"learning_rate_decay": 0.0}),
     "lr_half": Variant({"generator_learning_rate": 4e-4, "discriminator_learning_rate": 1e-4}),
@@ -193,6 +232,21 @@ def kinds(data):
     }
 
 
+def adapt_colours(gan, pictures):
+    """Brings the mean and deviation of the generator's colours, before its tanh, to those of
+    pictures."""
+
+    def before_tanh(values):
+        return np.arctanh(0.95 * values)
+
+    made = before_tanh(gan.generator(gan.random_latents(256, seed=0), training=True).numpy())
+    real = before_tanh(pictures[:256] / 127.5 - 1)
+    scale = real.std((0, 1, 2)) / made.std((0, 1, 2))
+    kernel, bias = gan.generator.layers[-2].weights
+    kernel.assign(kernel * scale)
+    bias.assign((bias - made.mean((0, 1, 2))) * scale + real.mean((0, 1, 2)))
+
+
 def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     """Trains a variant -> one row for each mark."""
     variant = VARIANTS[name]
@@ -208,6 +262,8 @@ def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     start = find_start(settings, training_pictures)
     if start:
         apply_start(gan, start, training_pictures)
+    if variant.colours:
+        adapt_colours(gan, training_pictures)
     data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)

@@ -68,13 +68,37 @@ def test_wider_networks_do_as_the_start_does():
 def test_other_shapes_take_what_fits(changes):
     gan = gan_of(**changes)
     fresh = {name: variable.numpy() for name, variable in start.parts(gan).items()}
-    start.apply_start(gan, start.load_start("neutral"), None)
+    size, channels = gan.generator.output_shape[2:]
+    samples = np.random.default_rng(0).integers(0, 255, (20, size, size, channels), np.uint8)
+    start.apply_start(gan, start.load_start("neutral"), samples)
     taken = [
         name for name, variable in start.parts(gan).items()
         if name.endswith("kernel") and not np.array_equal(variable.numpy(), fresh[name])
     ]  # fmt: skip
     assert len(taken) >= 6  # of ten, at 64x64
     assert np.isfinite(pictures_of(gan, 4)).all()
+
+
+def test_larger_pictures_begin_as_enlarged_ones_in_the_colours_of_the_users():
+    small, large = gan_of(), gan_of(image_size=256)
+    begins = start.load_start("portraits")
+    start.apply_start(small, begins, None)
+    # Blue sky over grass: 0.2 for red, 0.6 for green, 0.8 for blue, with some noise.
+    colours = np.array([51, 153, 204])
+    noise = np.random.default_rng(0).normal(0, 40, (20, 256, 256, 3))
+    samples = np.uint8(np.clip(colours + noise, 0, 255))
+    start.apply_start(large, begins, samples)
+    latents = small.random_latents(16, seed=1)
+    made, enlarged = (gan.generator(latents, training=True).numpy() for gan in (small, large))
+    again = enlarged.reshape(16, 64, 4, 64, 4, 3).mean((2, 4))
+    for colour in range(3):
+        of_one, of_other = made[..., colour].ravel(), again[..., colour].ravel()
+        assert np.corrcoef(of_one, of_other)[0, 1] > 0.7
+    np.testing.assert_allclose(to_uint8(enlarged).mean((0, 1, 2)), colours, atol=20)
+    # The discriminator judges an enlarged picture exactly as the small one.
+    blocks = made.repeat(4, 1).repeat(4, 2)
+    logits = [small.discriminator(made).numpy(), large.discriminator(blocks).numpy()]
+    np.testing.assert_allclose(*logits, rtol=1e-3, atol=1e-3)
 
 
 def test_a_run_of_ones_own_is_a_start(tmp_path, monkeypatch):
