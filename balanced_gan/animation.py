@@ -64,7 +64,7 @@ def mp4(frames, frames_per_second, rest_seconds=0.0):
 
 
 def of_grids(files):
-    """The grids of a run: the same latents from untrained to the end.
+    """The grids of a run: the same latents from before training to the end.
 
     Args:
         files: PNG files in the order of time, the last the newest. Those that cannot be read, or

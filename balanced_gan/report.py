@@ -83,6 +83,7 @@ def _facts(run, history):
     shown = [{"label": _label(file), "picture": _inline(file)} for file in frames]
     return {
         "name": run.name,
+        "start": None if settings.start == "scratch" else settings.start,
         "batches": f"{steps:,}",
         "pictures_seen": f"{run.pictures_seen(steps):,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",
@@ -99,9 +100,10 @@ def _facts(run, history):
 
 def _label(file):
     """How far the run was when a grid was drawn, in words."""
-    if file.stem.startswith("step-"):
-        return f"after {int(file.stem[5:]):,} batches"
-    return {"untrained": "untrained", "final": "newest"}[file.stem]
+    if file.stem == "final":
+        return "newest"
+    batches = int(file.stem[5:])
+    return f"after {batches:,} batches" if batches else "before training"
 
 
 def _inline(file):

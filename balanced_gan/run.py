@@ -7,7 +7,7 @@ runs/001-faces/
     history.csv         one row a batch
     events.csv          what was noticed on the way: warnings, steps back
     lock                held by the process that trains
-    grids/              real pictures, the untrained grid, the same latents over time
+    grids/              real pictures, and what the same latents give over time
     checkpoints/        everything needed to go on; the last few
     generator.keras     the EMA generator, as new as the newest checkpoint
     discriminator.keras its judge, of the same moment
@@ -97,7 +97,7 @@ class Run:
         """Where a grid goes.
 
         Args:
-            label: "real", "untrained" or the number of batches trained.
+            label: "real" or the number of batches trained.
         """
         name = label if isinstance(label, str) else f"step-{label:08d}"
         return self.path / "grids" / f"{name}.png"
@@ -105,8 +105,7 @@ class Run:
     def grid_files(self):
         """The grids of the fixed latents that exist, in the order of time."""
         steps = sorted((self.path / "grids").glob("step-*.png"))
-        steps = [file for file in steps if file.stem[5:].isdecimal()]  # no "step-00000100 copy"
-        return [file for file in (self.grid_file("untrained"), *steps) if file.exists()]
+        return [file for file in steps if file.stem[5:].isdecimal()]  # no "step-00000100 copy"
 
     def settings(self):
         """The run's `Settings`.

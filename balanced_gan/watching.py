@@ -22,6 +22,7 @@ from balanced_gan.sampling import latents_of, samples_of, sheet_png
 
 _COMPARED = 1000  # training pictures at most that evaluations compare with
 _MOST_TIME = 0.03  # share of the time that evaluations may take
+_FIRST_GRID = 50  # batches; then twice as many each time, until the first of the regular ones
 _GRID_SEED = 1_000_000  # the grid's latents: none that `--seed 0` and its neighbours make
 _RECENT = 300  # batches that warnings are about
 _NEAR_ZERO = 0.1  # nats; healthy losses stay around 0.69
@@ -32,7 +33,8 @@ _REPORT_TIME = 0.01  # share of the time at most
 
 
 class Grids(Writer):
-    """Draws what the same latents give, at the start, every so often and at the end.
+    """Draws what the same latents give: before training, soon after and ever more seldom, then
+    every so often, and at the end.
 
     Args:
         run: the `Run`.
@@ -53,11 +55,13 @@ class Grids(Writer):
         seeds = range(_GRID_SEED, _GRID_SEED + self.side**2)
         self.latents = latents_of(seeds, self.model.latent_dim, prior=self.model.latent_prior)
         if self.model.steps_done == 0:
-            self._draw(self.run.grid_file("untrained"))
+            self._draw(self.run.grid_file(0))
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.steps_done
-        if any(step % every == 0 for every in self.every_steps):
+        due = self.every_steps
+        early = step % _FIRST_GRID == 0 and (step // _FIRST_GRID).bit_count() == 1
+        if any(step % every == 0 for every in due) or (early and step < min(due, default=0)):
             self._draw(self.run.grid_file(step))
 
     def on_train_end(self, logs=None):

@@ -94,7 +94,7 @@ def setting(name, value):
 
 def huge_png(run, precious):
     """In place of two grids: 100 megapixels, and 10,000."""
-    for name, side in (("untrained", 10_000), ("step-00000010", 100_000)):
+    for name, side in (("step-00000000", 10_000), ("step-00000010", 100_000)):
         row = zlib.compress(bytes(side // 8 + 1) * 1000)
         chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", row)]
         parts = [
@@ -213,7 +213,7 @@ PLANTED = {
     "pipe settings.json": pipe("settings.json"),
     "pipe metadata.json": pipe("metadata.json"),
     "pipe history.csv": pipe("history.csv"),
-    "pipe grids/untrained.png": pipe("grids/untrained.png"),
+    "pipe grids/step-00000000.png": pipe("grids/step-00000000.png"),
     "a name with control characters": renamed,
     "settings.json: nested 10^5 deep": text("settings.json", 10**5 * "["),
     "settings.json: width 10^9": setting("width", 10**9),
@@ -226,7 +226,7 @@ PLANTED = {
     ),
     "events.csv: the same": text("events.csv", f"step,text\n1,{200_000 * '3'}\n"),
     "grids of 10^8 and 10^10 pixels": huge_png,
-    "a grid in PostScript": text("grids/untrained.png", "%!PS-Adobe-3.0 EPSF-3.0\n"),
+    "a grid in PostScript": text("grids/step-00000000.png", "%!PS-Adobe-3.0 EPSF-3.0\n"),
     "checkpoints with pickled objects": pickled,
     "checkpoint: 3 GiB in 3 MB": bomb("checkpoints/*.npz", "v0000.npy"),
     "checkpoints: an array of 10^12": absurd_shape,

@@ -36,7 +36,7 @@ def test_the_reports_slider_goes_back_in_time(tiny_run, page):
     newest = picture.get_attribute("src")
     assert when.inner_text() == "newest"
     page.locator("input.time").fill("0")
-    assert when.inner_text() == "untrained" and picture.get_attribute("src") != newest
+    assert when.inner_text() == "before training" and picture.get_attribute("src") != newest
     assert picture.evaluate("image => image.complete && image.naturalWidth") == 64
     assert page.locator(".js-plotly-plot .main-svg").count() >= 3  # charts were drawn
     width = page.evaluate("document.documentElement.scrollWidth")

@@ -10,7 +10,9 @@ def test_preview_and_tensorboard(train_py, workplace):
     options = ["--steps", 2, "--grid_side", 2, "--preview", "--tensorboard"]
     code, _, err = train_py(*TINY, *options)
     assert code == 0
-    assert err.count("▀") + err.count("▄") >= 2 * 40 * 20  # the untrained grid and the last one
+    assert (
+        err.count("▀") + err.count("▄") >= 2 * 40 * 20
+    )  # the grid before training and the last one
     assert list((workplace / "runs/001-drawn-faces/tensorboard").rglob("events.out.*"))
 
 

@@ -52,7 +52,7 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
     ):
         assert promised in page.text
     assert [frame["label"] for frame in frames(tiny_run)] == [
-        "untrained",
+        "before training",
         *(f"after {n} batches" for n in (2, 4, 6, 8)),
         "newest",
     ]

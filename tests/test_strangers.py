@@ -44,7 +44,7 @@ def plant_pipe(place, target):
         (plant_link, "generator.tmp.keras", "a link"),
         (plant_link, "checkpoints", "a link"),
         (plant_pipe, "settings.json", "neither file nor folder"),
-        (plant_pipe, "grids/untrained.png", "neither file nor folder"),
+        (plant_pipe, "grids/step-00000000.png", "neither file nor folder"),
     ],
 )
 def test_a_run_with_links_or_pipes_is_not_used(tiny_run, train_py, tmp_path, plant, name, what):

@@ -97,7 +97,7 @@ def test_a_run_folder_holds_what_it_promises(uninterrupted):
         "animation.gif",
         "animation.mp4",
         "grids/real.png",
-        "grids/untrained.png",
+        "grids/step-00000000.png",
         "checkpoints/step-00000012.npz",
     }
     rows = history(uninterrupted)
@@ -159,7 +159,7 @@ def test_other_balances(workplace, balance, turns):
 def test_steps_end_a_run_in_the_middle_of_an_epoch(workplace):
     run = train(epochs=None, steps=3, grid_every_epochs=None, grid_every_steps=2, grid_side=3)
     assert [row["epoch"] for row in history(run)] == ["1", "1", "2"]
-    assert [file.name for file in run.grid_files()] == ["untrained.png", "step-00000002.png"]
+    assert [file.name for file in run.grid_files()] == ["step-00000000.png", "step-00000002.png"]
     assert Image.open(run.final_sheet).size == (3 * 32, 3 * 32)
     # Of two limits the first counts.
     outcome = go_on(run, Settings(**{**TINY_SETTINGS, "grid_side": 3}, epochs=2, steps=5))
