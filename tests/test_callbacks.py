@@ -124,3 +124,14 @@ def test_a_loss_that_is_no_number_stops_at_once(loss):
     sanity.set_model(SimpleNamespace(steps_done=1))
     with pytest.raises(FloatingPointError, match="a loss was no number at batch 1"):
         sanity.on_train_batch_end(0, {"loss_G": 0.7, "loss_D": loss})
+
+
+def test_grids_come_soon_and_then_ever_more_seldom(run, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(watching.Grids, "_draw", lambda self, file: drawn.append(file.stem))
+    grids = watching.Grids(run, 2, [300])
+    model = SimpleNamespace()
+    grids.set_model(model)
+    for model.steps_done in range(1, 901):
+        grids.on_train_batch_end(0)
+    assert [int(stem[5:]) for stem in drawn] == [50, 100, 200, 300, 600, 900]
