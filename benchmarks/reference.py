@@ -82,8 +82,9 @@ def measure(run, data, training, held_out, features):
     """Figures of a run's newest pictures."""
     settings = json.loads((run / "settings.json").read_text())
     size = settings["image_size"]
-    pictures, unseen = (
-        load_folder(str(path), size, 3, "center")[0] for path in (training, held_out)
+    pictures, unseen, of_source = (
+        load_folder(str(path), size, 3, "center")[0]
+        for path in (training, held_out, data / "portraits_5k")
     )
     made = draw_samples(load_network(Run(run), run / "generator.keras"))
     perceived = perceptual.measure(features(made), features(unseen))
