@@ -7,6 +7,8 @@ say what a batch of the variant costs.
 
     python benchmarks/ablations.py --variant default --variant lr_half --seed 0 --seed 1
     python benchmarks/ablations.py --variant default --kind emoji --seen 12800
+
+The kind `crops` needs scikit-image and scikit-learn, for the photographs that come with them.
 """
 
 import csv
@@ -68,6 +70,7 @@ class Variant(NamedTuple):
     discriminator: object = build_discriminator
     cutout: float = augment.CUTOUT
     colours: bool = False  # whether a start is brought to the colours of the pictures
+    encoder: int = 0  # batches on which the generator first learns to decode `encoded` pictures
     frozen: int = 0  # stages of the discriminator that keep what they know, from the full size on
 
 
@@ -201,6 +204,8 @@ VARIANTS = {
     "start_batch_8": Variant({"start": "auto", "batch_size": 8}),
     "start_ema_0.995": Variant({"start": "auto", "ema_decay": 0.995}),
     "start_colours": Variant({"start": "auto"}, colours=True),
+    "encoder": Variant({}, encoder=300),
+    "start_encoder": Variant({"start": "auto"}, encoder=150),
     "start_freeze_d": Variant({"start": "auto"}, frozen=2),
     # Not yet measured.
     "no_decay": Variant({"learning_rate_decay": 0.0}),
@@ -217,6 +222,27 @@ VARIANTS = {
 }
 
 
+def crops(count=500):
+    """Crops of the colour photographs that scikit-image and scikit-learn come with: a cat, coffee,
+    a rocket, a temple, flowers, galaxies; uint8 (count, 64, 64, 3)."""
+    from skimage import data
+    from sklearn.datasets import load_sample_images
+
+    photographs = load_sample_images().images + [
+        getattr(data, name)()
+        for name in ("astronaut", "chelsea", "coffee", "rocket", "hubble_deep_field")
+    ]
+    made = []
+    for number in range(count):
+        random = np.random.default_rng((2, number))
+        photograph = photographs[number % len(photographs)]
+        side = int(random.integers(96, min(photograph.shape[:2]) // 2 + 97))
+        y, x = (int(random.integers(0, length - side + 1)) for length in photograph.shape[:2])
+        cut = photograph[y : y + side, x : x + side]
+        made.append(cv2.resize(cut, (64, 64), interpolation=cv2.INTER_AREA))
+    return np.stack(made)
+
+
 def kinds(data):
     """Name -> function that gives pictures, uint8 (N, 64, 64, 3)."""
 
@@ -229,6 +255,7 @@ def kinds(data):
         "emoji": real("emoji_723"),
         "flowers": lambda: drawn(flower, 500, 64),
         "houses": lambda: drawn(house, 500, 64),
+        "crops": crops,
     }
 
 
@@ -247,6 +274,42 @@ def adapt_colours(gan, pictures):
     bias.assign((bias - made.mean((0, 1, 2))) * scale + real.mean((0, 1, 2)))
 
 
+def encoded(pictures, size):
+    """Latents of pictures: their principal components at 16x16, each of deviation 1, (N, size)."""
+    small = np.stack([cv2.resize(p, (16, 16), interpolation=cv2.INTER_AREA) for p in pictures])
+    rows = small.reshape(len(small), -1) - small.reshape(len(small), -1).mean(0)
+    left, _, _ = np.linalg.svd(rows, full_matrices=False)
+    latents = np.random.default_rng(0).normal(size=(len(rows), size))
+    few = min(size, left.shape[1] - 1)
+    latents[:, :few] = left[:, :few] * len(rows) ** 0.5
+    return latents.astype(np.float32)
+
+
+def learn_to_decode(gan, pictures, count):
+    """Trains the generator to make pictures of their latents, by their distance on a pyramid, so
+    that its first pictures are such as a linear autoencoder makes."""
+    pictures = np.concatenate([pictures, pictures[:, :, ::-1]])
+    latents = encoded(pictures, gan.latent_dim)
+    optimizer = keras.optimizers.Adam(1e-3)
+    weights = gan.generator.trainable_variables
+    optimizer.build(weights)
+
+    @tf.function
+    def step(some, real):
+        with tf.GradientTape() as tape:
+            apart = gan.generator(some, training=True) - real
+            loss = 0.0
+            for pool in (1, 2, 4, 8):
+                loss += ops.mean(ops.abs(ops.average_pool(apart, pool)))
+        optimizer.apply(tape.gradient(loss, weights), weights)
+
+    random = np.random.default_rng(0)
+    for _ in range(count):
+        picked = random.integers(0, len(pictures), 16)
+        step(latents[picked], np.float32(pictures[picked]) / 127.5 - 1)
+    gan.ema_generator.set_weights(gan.generator.get_weights())
+
+
 def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     """Trains a variant -> one row for each mark."""
     variant = VARIANTS[name]
@@ -257,6 +320,8 @@ def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
     options = {"start": "scratch", "seed": seed} | variant.options
     if kind == "paintings" and options["start"] in ("auto", "portraits"):
         raise click.UsageError(f"{name} has seen the {kind} that are held out")
+    of_real = features(held_out)
+    began = time.process_time()
     settings = Settings(**options, precision=building.faster_precision()[0])
     gan = building.build_gan(settings)
     start = find_start(settings, training_pictures)
@@ -264,11 +329,12 @@ def run(name, kind, seed, marks, training_pictures, held_out, features, folder):
         apply_start(gan, start, training_pictures)
     if variant.colours:
         adapt_colours(gan, training_pictures)
+    if variant.encoder:
+        learn_to_decode(gan, training_pictures, variant.encoder)
     data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)
-    logs, spent, began = [], 0.0, time.process_time()
-    of_real = features(held_out)
+    logs, spent = [], 0.0
     marks = {mark // settings.batch_size: mark for mark in marks}
     for number in range(1, max(marks) + 1):
         logs.append([float(value) for value in step(next(data)).values()])
