@@ -199,6 +199,7 @@ def evaluate(run, best, path, seed, inception_weights):
     """
     with quiet_import():
         from balanced_gan import evaluation, training
+        from balanced_gan.features import inception
     settings = run.settings()
     if settings.of_points:
         raise InputError(
@@ -216,7 +217,9 @@ def evaluate(run, best, path, seed, inception_weights):
         against = f"{len(held_out)} held-out pictures"
     click.echo(f"Run:      {run.path}{', at its best' if best else ''}")
     click.echo(f"Compared: {evaluation.SAMPLES} samples with {against}")
-    features = evaluation.inception_or_none(inception_weights, click.echo)
+    features = inception(inception_weights) if inception_weights else None
+    if features is None:
+        click.echo("Note:     no FID and KID; --inception_weights download fetches what they need")
     report = evaluation.evaluate_run(run, best, trained, held_out, features, seed)
     click.echo()
     click.echo(report)

@@ -192,8 +192,9 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
     "--inception_weights",
     group="Evaluating",
     only=("evaluate",),
-    type=click.Path(exists=True, dir_okay=False),
-    help="InceptionV3 without its top, .h5, for FID and KID. [default: Keras's own, downloaded]",
+    metavar="FILE|download",
+    help="InceptionV3 without its top, a .h5 file, for FID and KID; or `download`, to fetch "
+    "Keras's own once, 88 MB. [default: neither FID nor KID]",
 )
 @click.pass_context
 def command(

@@ -7,7 +7,7 @@ import numpy as np
 
 from balanced_gan import metrics
 from balanced_gan.errors import InputError
-from balanced_gan.features import inception, shape_and_colour
+from balanced_gan.features import shape_and_colour
 from balanced_gan.files import write_whole
 from balanced_gan.learned import learned_features
 from balanced_gan.metadata import now
@@ -185,25 +185,6 @@ def draw_samples(generator, prior=Settings.latent_prior, seed=0):
     """
     latents = latents_of(range(seed, seed + SAMPLES), generator.input_shape[-1], prior=prior)
     return to_uint8(samples_of(generator, latents))
-
-
-def inception_or_none(weights, say):
-    """InceptionV3's features, or None and a sentence why not.
-
-    Args:
-        weights: path of a .h5 file, or None for Keras's own weights.
-        say: called with the sentence.
-
-    Raises:
-        InputError: if a file was named and cannot be used.
-    """
-    try:
-        return inception(weights)
-    except InputError as error:
-        if weights:
-            raise
-        say(f"Note:     no FID and KID, {error}; --inception_weights FILE gives them")
-        return None
 
 
 def evaluate_run(run, best, training, held_out=None, features=None, seed=0):

@@ -46,15 +46,15 @@ def shape_and_colour(pictures):
     return np.concatenate([gradients, colours], axis=1)
 
 
-def inception(weights=None):
+def inception(weights):
     """Features by InceptionV3, which learned on ImageNet; those of FID and KID.
 
     The network and its weights are Keras's: figures differ a little from those of the
     TensorFlow 1 network in which papers measure.
 
     Args:
-        weights: a .h5 file of the network without its top; if None, Keras's own, from its
-            cache or downloaded (about 88 MB).
+        weights: a .h5 file of the network without its top; or "download" for Keras's own, from
+            its cache or a public server (about 88 MB).
 
     Returns:
         A function, uint8 (N, S, S, C) -> float32 (N, 2048).
@@ -69,12 +69,12 @@ def inception(weights=None):
     try:
         network = keras.applications.InceptionV3(
             include_top=False,
-            weights=weights or "imagenet",
+            weights="imagenet" if weights == "download" else weights,
             input_shape=(_INCEPTION_SIZE, _INCEPTION_SIZE, 3),
             pooling="avg",
         )
     except Exception as error:  # Keras raises a dozen kinds
-        source = f"the file {weights!r}" if weights else "Keras's download"
+        source = "Keras's download" if weights == "download" else f"the file {weights!r}"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"No InceptionV3 weights from {source}: {reason}") from None
     finally:

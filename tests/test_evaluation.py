@@ -17,7 +17,6 @@ from balanced_gan import (
     watching,
 )
 from balanced_gan.drawn_faces import draw_faces
-from balanced_gan.errors import InputError
 from balanced_gan.run import Run
 from balanced_gan.runs import create_run
 from balanced_gan.sheets import encode_png
@@ -36,17 +35,17 @@ def held_out(tmp_path):
 
 @pytest.fixture
 def no_download(monkeypatch):
-    def refuse(weights=None):
-        raise InputError("no weights here")
+    def refuse(*args, **kwargs):
+        pytest.fail("something was fetched without being asked for")
 
-    monkeypatch.setattr(evaluation, "inception", refuse)
+    monkeypatch.setattr("keras.src.applications.inception_v3.file_utils.get_file", refuse)
 
 
 def test_evaluate_from_the_command_line(train_py, tiny_run, held_out, no_download):
     code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
     assert code == 0
     assert "20 held-out pictures" in out and "torn.png" in out
-    assert "no FID and KID, no weights here" in out
+    assert "no FID and KID; --inception_weights download" in out
     run = tiny_run.path
     report = json.loads((run / "metrics.json").read_text())
     assert report["held_out"] == report["training"] == 20
@@ -73,7 +72,7 @@ def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_downl
     code, _, err = train_py("--TYPE", "evaluate", "--best")
     assert code == 1 and "--evaluate_every_minutes" in err
     code, _, err = train_py("--TYPE", "evaluate", "--inception_weights", held_out / "0.png")
-    assert code == 1 and "no weights here" in err
+    assert code == 1 and "No InceptionV3 weights from the file" in err
     code, _, err = train_py("--TYPE", "evaluate", "--margin", 1)
     assert code == 2 and "--margin has no effect with --TYPE evaluate" in err
     assert train_py("--preset", "sine", "--epochs", 1)[0] == 0

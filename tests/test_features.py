@@ -54,4 +54,4 @@ def test_without_a_network_one_sentence_says_so(monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", refuse)
     monkeypatch.setattr("keras.src.applications.inception_v3.file_utils.get_file", refuse)
     with pytest.raises(InputError, match=r"from Keras's download: .*no network"):
-        inception()
+        inception("download")
