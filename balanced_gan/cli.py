@@ -3,20 +3,25 @@
 import dataclasses
 import secrets
 import sys
-from pathlib import Path
 
 import click
 
 from balanced_gan import actions, distribute, terminal, train_action
 from balanced_gan.errors import InputError
 from balanced_gan.options import SETTINGS, GroupedCommand, option, settings_options
+from balanced_gan.paths import folder_of
 from balanced_gan.runs import find_run, matching_run
 from balanced_gan.settings import Settings, preset_values, without_alternatives
 
 
 @click.command(
     cls=GroupedCommand,
-    context_settings={"max_content_width": 100},
+    context_settings={
+        "max_content_width": 100,
+        # --batch-size is --batch_size, --type is --TYPE.
+        "token_normalize_func": lambda name: name.replace("-", "_").lower(),
+        "allow_extra_args": True,
+    },
     epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
     "2 the options were wrong.",
 )
@@ -236,6 +241,13 @@ def command(
 
     Training continues by itself: after Ctrl-C or a crash, give the same command again.
     """
+    if context.args:
+        raise click.UsageError(
+            f"{len(context.args):,} words are left over, such as {context.args[0]!r}. Put a name "
+            "with spaces in quotation marks; of a folder the name is enough, without *.jpg."
+        )
+    if values["path"] is not None:
+        values["path"] = folder_of(values["path"])
     given = {
         name
         for name in context.params
@@ -277,8 +289,6 @@ def command(
         return
     if new and (resume or run_name):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
-    if values["path"] is not None:
-        values["path"] = str(Path(values["path"]).resolve())
     given_values = {name: values[name] for name in given & SETTINGS.keys()}
     try:
         settings = Settings(
@@ -326,7 +336,11 @@ def main():
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is no error
         stream.reconfigure(errors="backslashreplace")
     try:
-        command.main(prog_name=terminal.program(), standalone_mode=False)
+        command.main(
+            prog_name=terminal.program(),
+            standalone_mode=False,
+            windows_expand_args=False,  # --pattern "*F.png" is for us
+        )
     except click.UsageError as error:
         error.show()
         sys.exit(2)
