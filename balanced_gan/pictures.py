@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,9 +23,9 @@ from balanced_gan.cache import key_of, stored_or_made
 from balanced_gan.decoding import decode, is_cut_short, is_too_large
 from balanced_gan.errors import InputError
 from balanced_gan.face_crop import SEARCH_SIDE, cut_faces
+from balanced_gan.finding import SUFFIXES, find_pictures
 from balanced_gan.terminal import quiet_libraries
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _READ_AHEAD = 1024  # files under way at once: enough for every thread, little memory
 
 
@@ -50,8 +50,7 @@ def load_folder(
         image_size: side of the square result in pixels.
         channels: 3 for RGB, 1 for grey.
         crop: "center", "pad" or "stretch", see `fit_square`; or "face".
-        pattern: glob that the end of a file's path must match, `*F.png` or `front/*`;
-            None for all.
+        pattern: see `find_pictures`.
         max_images: stop after so many good pictures; None for all.
         source_size: `(width, height)` of the middle to keep before the crop, in pixels of
             the file; None for all.
@@ -69,7 +68,8 @@ def load_folder(
     root = Path(path)
     if not root.is_dir():
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
-    names = find_pictures(root, pattern)
+    names, ours = find_pictures(root, pattern)
+    ours = [(name, "made by this program") for name in ours]
     if not names:
         raise InputError(_nothing_found(root, names, pattern))
     shape = image_size, image_size, channels
@@ -91,10 +91,11 @@ def load_folder(
     if cache:
         how = {"max_images": max_images, **read.keywords}
         with suppress(OSError):
-            return stored_or_made(cache, key_of(root, names, **how), shape, read_all)
+            pictures, skipped = stored_or_made(cache, key_of(root, names, **how), shape, read_all)
+            return pictures, ours + skipped
     memory = io.BytesIO()
     skipped = read_all(memory.write)
-    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), skipped
+    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), ours + skipped
 
 
 def _read_all(root, names, limit, read, write):
@@ -129,33 +130,12 @@ def _read_all(root, names, limit, read, write):
 def _nothing_found(root, names, pattern):
     found = f"{len(names)} found, none readable" if names else "none found"
     wanted = f" whose path ends in {pattern!r}" if pattern else ""
-    others = len(find_pictures(root)) - len(names)
+    others = len(find_pictures(root).names) - len(names)
     hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
     return (
         f"No picture to train on: looked below {str(root.resolve())!r} for "
         f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
     )
-
-
-def find_pictures(root, pattern=None):
-    """Sorted paths, relative to a folder, of what is named like a picture below it.
-
-    Args:
-        root: a `pathlib.Path`.
-        pattern: see `load_folder`.
-
-    Returns:
-        A list of strings with forward slashes. Folders named like a picture are in it, so
-        that they are reported rather than passed over.
-    """
-    names = []
-    for folder, subfolders, files in os.walk(root):
-        for name in subfolders + files:
-            relative = Path(folder, name).relative_to(root).as_posix()
-            matches = not pattern or PurePosixPath(root.name, relative).match(pattern)
-            if name.lower().endswith(SUFFIXES) and matches:
-                names.append(relative)
-    return sorted(names)
 
 
 def read_picture(path, image_size, channels, crop, source_size=(None, None), faces=None):

@@ -8,6 +8,7 @@ from conftest import PROJECT, TINY
 
 from balanced_gan.errors import InputError
 from balanced_gan.paths import folder_of
+from balanced_gan.sheets import encode_png
 
 
 def test_the_home_folder_and_relative_names(tmp_path, monkeypatch):
@@ -63,3 +64,14 @@ def test_the_package_runs_as_a_module(workplace):
         capture_output=True, text=True, env={"PYTHONPATH": str(PROJECT), "PATH": ""}, check=True,
     )  # fmt: skip
     assert "none yet" in done.stdout
+
+
+def test_what_the_program_made_is_not_trained_on(train_py, workplace, faces):
+    for number, face in enumerate(faces[:10]):
+        (workplace / f"{number}.png").write_bytes(encode_png(face))
+    train = ["--path", ".", *TINY, "--epochs"]
+    assert train_py(*train, 1)[0] == 0
+    assert train_py("--TYPE", "generate", "--img_num", 3)[0] == 0
+    code, out, _ = train_py(*train, 2, "--new")
+    assert code == 0 and "Pictures: 10" in out
+    assert "made by this program" in out and "images/" in out and "runs/001" in out

@@ -11,7 +11,8 @@ from conftest import REAL_PICTURES
 from PIL import Image
 
 from balanced_gan import InputError
-from balanced_gan.pictures import SUFFIXES, batches, find_pictures, fit_square, load_folder
+from balanced_gan.finding import SUFFIXES, find_pictures
+from balanced_gan.pictures import batches, fit_square, load_folder
 from balanced_gan.sheets import encode_png, sheet, to_uint8
 
 
@@ -56,10 +57,18 @@ def test_walks_sub_folders_in_a_fixed_order_and_filters(tmp_path):
     for name in ("b/2F.png", "b/2S.png", "a/1F.png", "0F.png", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         flat(1, 2, 3).save(tmp_path / name, "PNG")
-    assert find_pictures(tmp_path) == ["0F.png", "a/1F.png", "b/2F.png", "b/2S.png"]
-    assert find_pictures(tmp_path, "*F.png") == ["0F.png", "a/1F.png", "b/2F.png"]
-    assert find_pictures(tmp_path, "**/*F.png") == ["0F.png", "a/1F.png", "b/2F.png"]
-    assert find_pictures(tmp_path, "b/*.png") == ["b/2F.png", "b/2S.png"]
+    assert find_pictures(tmp_path).names == ["0F.png", "a/1F.png", "b/2F.png", "b/2S.png"]
+    assert find_pictures(tmp_path, "*F.png").names == ["0F.png", "a/1F.png", "b/2F.png"]
+    assert find_pictures(tmp_path, "**/*F.png").names == ["0F.png", "a/1F.png", "b/2F.png"]
+    assert find_pictures(tmp_path, "b/*.png").names == ["b/2F.png", "b/2S.png"]
+
+
+def test_companions_of_pictures_are_passed_over(tmp_path, faces):
+    for name in ("a.png", "._a.png", ".trash/b.png", "__MACOSX/a.png", "x/@eaDir/thumb.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(encode_png(faces[0]))
+    pictures, skipped = load_folder(str(tmp_path), 32, 3, "center")
+    assert len(pictures) == 1 and skipped == []
 
 
 def test_max_images_counts_good_ones(tmp_path):
