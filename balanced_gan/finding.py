@@ -15,7 +15,7 @@ class Found(NamedTuple):
     """What lies below a folder."""
 
     names: list  # sorted paths of pictures, relative to the folder, with forward slashes
-    ours: list  # sorted paths of the folders that this program wrote, which are left out
+    left_out: list  # sorted (path, reason) of folders
 
 
 def find_pictures(root, pattern=None):
@@ -32,21 +32,29 @@ def find_pictures(root, pattern=None):
         A `Found`. Folders named like a picture are in its names, so that they are reported rather
         than passed over.
     """
-    names, ours = [], []
-    for folder, subfolders, files in os.walk(root):
+    names, left_out = [], []
+
+    def note(error):
+        path = Path(error.filename).relative_to(root).as_posix()
+        left_out.append((path, f"cannot be opened: {error.strerror}"))
+
+    for folder, subfolders, files in os.walk(root, onerror=note):
         relative = Path(folder).relative_to(root)
         # Whoever names such a folder itself means it.
         if relative.parts and any(marks <= set(files) for marks in _OURS):
-            ours.append(relative.as_posix())
+            left_out.append((relative.as_posix(), "made by this program"))
             subfolders.clear()
             continue
         subfolders[:] = [name for name in subfolders if not _is_companion(name)]
+        for name in subfolders:
+            if Path(folder, name).is_symlink():
+                left_out.append(((relative / name).as_posix(), "a link to a folder, not followed"))
         for name in subfolders + files:
             path = (relative / name).as_posix()
             matches = not pattern or PurePosixPath(root.name, path).match(pattern)
             if name.lower().endswith(SUFFIXES) and not _is_companion(name) and matches:
                 names.append(path)
-    return Found(sorted(names), sorted(ours))
+    return Found(sorted(names), sorted(left_out))
 
 
 def _is_companion(name):

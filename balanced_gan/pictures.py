@@ -68,8 +68,7 @@ def load_folder(
     root = Path(path)
     if not root.is_dir():
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
-    names, ours = find_pictures(root, pattern)
-    ours = [(name, "made by this program") for name in ours]
+    names, left_out = find_pictures(root, pattern)
     if not names:
         raise InputError(_nothing_found(root, names, pattern))
     shape = image_size, image_size, channels
@@ -92,10 +91,10 @@ def load_folder(
         how = {"max_images": max_images, **read.keywords}
         with suppress(OSError):
             pictures, skipped = stored_or_made(cache, key_of(root, names, **how), shape, read_all)
-            return pictures, ours + skipped
+            return pictures, left_out + skipped
     memory = io.BytesIO()
     skipped = read_all(memory.write)
-    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), ours + skipped
+    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), left_out + skipped
 
 
 def _read_all(root, names, limit, read, write):

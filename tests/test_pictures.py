@@ -63,6 +63,30 @@ def test_walks_sub_folders_in_a_fixed_order_and_filters(tmp_path):
     assert find_pictures(tmp_path, "b/*.png").names == ["b/2F.png", "b/2S.png"]
 
 
+def test_folders_that_are_left_out_are_said(tmp_path, faces, monkeypatch):
+    (tmp_path / "a.png").write_bytes(encode_png(faces[0]))
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "other").mkdir()
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "other", target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    pictures, skipped = load_folder(str(tmp_path), 32, 3, "center")
+    assert len(pictures) == 1
+    assert skipped == [
+        ("link", "a link to a folder, not followed"),
+        ("shut", "cannot be opened: Permission denied"),
+    ]
+
+
 def test_companions_of_pictures_are_passed_over(tmp_path, faces):
     for name in ("a.png", "._a.png", ".trash/b.png", "__MACOSX/a.png", "x/@eaDir/thumb.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
