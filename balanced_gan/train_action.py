@@ -16,6 +16,9 @@ from balanced_gan.settings import Settings
 from balanced_gan.terminal import need, program, quiet_import
 
 _SHOWN_FACES = 400  # on the sheet of a dry run
+_FEW = 50  # pictures
+_LOOKED_AT = 5000  # pictures, among which equal ones are looked for
+_MANY_EQUAL = 0.1  # share of the pictures
 _NAMED_SKIPS = 5  # bad files named on the terminal; skipped.txt has all
 
 
@@ -61,6 +64,9 @@ def train(settings, run, dry_run):
         named = [f"{printable(name)} ({reason})" for name, reason in skipped[:_NAMED_SKIPS]]
         more = f" and {len(skipped) - _NAMED_SKIPS} more" if len(skipped) > _NAMED_SKIPS else ""
         click.echo(f"Skipped:  {len(skipped)}: {', '.join(named)}{more}")
+    if not settings.of_points:
+        for sentence in doubts(samples):
+            click.echo(f"Note:     {sentence}")
     if settings.precision == "auto":
         precision, ratio = building.faster_precision()
         settings = dataclasses.replace(settings, precision=precision)
@@ -131,6 +137,30 @@ def assist(path):
     settings = dataclasses.replace(settings, precision=distribute.text_from_chief(""))
     outcome = training.train(settings, None, samples)
     click.echo(f"Done:     {outcome.steps} batches; the chief has the run")
+
+
+def doubts(samples):
+    """What a user should know about pictures before training on them.
+
+    Args:
+        samples: uint8 (N, S, S, C).
+
+    Returns:
+        A list of sentences.
+    """
+    found = []
+    if len(samples) < _FEW:
+        found.append(
+            f"{len(samples)} pictures are few: expect near copies of them. More pictures help "
+            "most, even if they are only similar."
+        )
+    some = samples[:_LOOKED_AT]
+    equal = len(some) - len({bytes(picture.data) for picture in map(np.ascontiguousarray, some)})
+    if equal and equal == len(some) - 1:
+        found.append("all pictures are the same, so there is nothing to learn but this one.")
+    elif equal > _MANY_EQUAL * len(some):
+        found.append(f"{equal} of {len(some)} pictures are equal to another one.")
+    return found
 
 
 def _show_job(settings, samples, training):

@@ -12,6 +12,7 @@ from test_pictures import bad_files
 
 from balanced_gan import processor
 from balanced_gan.sheets import encode_png
+from balanced_gan.train_action import doubts
 
 
 @pytest.fixture
@@ -196,6 +197,22 @@ def test_no_chatter_of_libraries(workplace):
     command = [sys.executable, PROJECT / "train.py", *TINY, "--epochs", "1"]
     done = subprocess.run(command, cwd=workplace, capture_output=True, text=True)
     assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 7, done.stdout
+    assert len(done.stdout.splitlines()) == 8, done.stdout
     left = [line for line in done.stderr.replace("\r", "\n").splitlines() if line.strip()]
     assert left and all("epoch" in line or "%" in line for line in left), left
+
+
+def test_doubts_about_the_pictures_are_said_before_training():
+    random = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
+    assert doubts(random) == []
+    assert doubts(random[:49]) == [
+        "49 pictures are few: expect near copies of them. More pictures help most, even if they "
+        "are only similar."
+    ]
+    assert doubts(np.concatenate([random, random[:7]])) == [
+        "7 of 67 pictures are equal to another one."
+    ]
+    assert doubts(np.concatenate([random, random[:6]])) == []
+    assert doubts(np.repeat(random[:1], 60, 0)) == [
+        "all pictures are the same, so there is nothing to learn but this one."
+    ]
