@@ -199,6 +199,13 @@ VARIANTS = {
             "discriminator_learning_rate": 2e-4,
         }
     ),
+    "start_lr_double": Variant(
+        {
+            "start": "auto",
+            "generator_learning_rate": 16e-4,
+            "discriminator_learning_rate": 16e-4,
+        }
+    ),
     "start_lr_g_half": Variant({"start": "auto", "generator_learning_rate": 4e-4}),
     "start_lr_d_half": Variant({"start": "auto", "discriminator_learning_rate": 4e-4}),
     "start_batch_8": Variant({"start": "auto", "batch_size": 8}),
@@ -208,6 +215,11 @@ VARIANTS = {
     "start_r1_1": Variant({"start": "auto", "r1": 1.0}),
     "start_alternate": Variant({"start": "auto", "balance": "alternate"}),
     "start_both": Variant({"start": "auto", "balance": "both"}),
+    "start_batch_8_colours": Variant({"start": "auto", "batch_size": 8}, colours=True),
+    "start_batch_8_r1_1": Variant({"start": "auto", "batch_size": 8, "r1": 1.0}),
+    "start_batch_8_alternate": Variant({"start": "auto", "batch_size": 8, "balance": "alternate"}),
+    "start_batch_8_both": Variant({"start": "auto", "batch_size": 8, "balance": "both"}),
+    "start_batch_4": Variant({"start": "auto", "batch_size": 4}),
     "start_ema_0.995": Variant({"start": "auto", "ema_decay": 0.995}),
     "start_colours": Variant({"start": "auto"}, colours=True),
     "encoder": Variant({}, encoder=300),
