@@ -1,6 +1,6 @@
 """The rule of balance: which network trains on this batch."""
 
-ACT_AT = 0.7  # share of the margin from which on the generator trains alone
+ACT_AT = 0.5  # share of the margin from which on the generator trains alone
 TEACHES_FROM = 0.15  # nats: below that gap the discriminator trains alone...
 TEACHES_SHARE = 0.3  # ...and where the margin is narrow, below this share of it
 
@@ -20,11 +20,11 @@ def whose_turn(gap, margin, streak, max_streak):
 
     Example:
 
-    >>> whose_turn(gap=0.9, margin=0.5, streak=1, max_streak=16)  # G lags
+    >>> whose_turn(gap=0.9, margin=0.7, streak=1, max_streak=16)  # G lags
     True
-    >>> whose_turn(gap=0.0, margin=0.5, streak=-1, max_streak=16)  # D teaches nothing
+    >>> whose_turn(gap=0.0, margin=0.7, streak=-1, max_streak=16)  # D teaches nothing
     False
-    >>> whose_turn(gap=0.2, margin=0.5, streak=-1, max_streak=16)  # balanced: alternate
+    >>> whose_turn(gap=0.2, margin=0.7, streak=-1, max_streak=16)  # balanced: alternate
     True
 
     Args:
@@ -39,9 +39,9 @@ def whose_turn(gap, margin, streak, max_streak):
     Returns:
         A bool, or a boolean array or tensor where the arguments are such.
     """
-    # 1. Once most of the margin is used up, the generator trains. Not at the margin itself,
-    #    because a batch's gap scatters around its mean: whoever waits for all of it sits on
-    #    its edge, with every second batch beyond it.
+    # 1. Once half of the margin is used up, the generator trains. Not at the margin itself,
+    #    because a batch's gap scatters around its mean, by 0.2 to 0.3 nats in batches of 8 to 32:
+    #    whoever waits for all of it sits on its edge, with every second batch beyond it.
     generator_lags = gap >= ACT_AT * margin
     # 2. A discriminator that cannot tell real from generated teaches the generator nothing. So
     #    until it is a little ahead, it trains.

@@ -26,7 +26,7 @@ class BalancedGAN(keras.Model):
 
     Example:
 
-    >>> gan = BalancedGAN(build_generator(), build_discriminator(), margin=0.5)
+    >>> gan = BalancedGAN(build_generator(), build_discriminator(), margin=0.7)
     >>> gan.compile()
     >>> gan.fit(dataset, epochs=10)  # batches of float32 (B, S, S, C) in [-1, 1]
     >>> pictures = gan.generate(20)

@@ -215,7 +215,7 @@ class Settings:
 
     # Balance
     margin: float = _setting(
-        0.5, "Balance", "e: keep |loss_G - loss_D| below it, in nats.", 0.0, 100.0
+        0.7, "Balance", "e: keep |loss_G - loss_D| below it, in nats.", 0.0, 100.0
     )
     balance: str = _setting(
         "margin",

@@ -12,14 +12,14 @@ TRUTH_TABLE = [
     (0.9, 0.5, -3, 16, G),
     (-0.9, 0.5, 1, 16, D),  # the discriminator lags
     (-0.9, 0.5, -3, 16, D),
-    (0.36, 0.5, 1, 16, G),  # the generator trains from 0.7 of the margin on
-    (0.75, 1.0, 1, 16, G),
-    (0.34, 0.5, 1, 16, D),  # in between whoever did not train last
-    (0.34, 0.5, -1, 16, G),
-    (0.16, 0.5, 5, 16, D),
-    (0.16, 0.5, -5, 16, G),
-    (0.16, 0.5, 0, 16, D),  # the first batch of all
-    (0.14, 0.5, -1, 16, D),  # less than 0.15 nats ahead, the discriminator teaches nothing
+    (0.36, 0.7, 1, 16, G),  # the generator trains from half of the margin on
+    (0.55, 1.0, 1, 16, G),
+    (0.34, 0.7, 1, 16, D),  # in between whoever did not train last
+    (0.34, 0.7, -1, 16, G),
+    (0.16, 0.7, 5, 16, D),
+    (0.16, 0.7, -5, 16, G),
+    (0.16, 0.7, 0, 16, D),  # the first batch of all
+    (0.14, 0.7, -1, 16, D),  # less than 0.15 nats ahead, the discriminator teaches nothing
     (0.0, 0.5, -5, 16, D),
     (0.5, 100.0, -1, 16, G),  # and that is enough, however wide the margin
     (0.02, 0.1, -1, 16, D),  # in a narrow one 0.3 of it are

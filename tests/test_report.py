@@ -88,7 +88,7 @@ def test_several_runs_side_by_side(tiny_run, train_py, workplace):
     page = Page(workplace / "runs" / "comparison.html")
     assert len(page.pictures) == 4
     assert "What differs in the settings" in page.text
-    assert re.search(r"margin\s*0\.3\s*0\.5", page.text)
+    assert re.search(r"margin\s*0\.3\s*0\.7", page.text)
 
 
 def test_a_page_of_points_and_of_a_run_just_begun(points_run):
