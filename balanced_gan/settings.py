@@ -130,7 +130,7 @@ class Settings:
     )
 
     # Training
-    batch_size: int = _setting(16, "Training", "Pictures a batch.", 1, 4096)
+    batch_size: int = _setting(8, "Training", "Pictures a batch.", 1, 4096)
     epochs: int | None = _setting(
         50, "Training", "Stop after so many passes over the pictures.", 1, 10_000_000, None, True
     )

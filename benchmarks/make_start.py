@@ -26,6 +26,7 @@ from balanced_gan.runs import create_run, find_run
 from balanced_gan.settings import Settings
 
 SCENES = 12_000
+BATCH_SIZE = 16
 
 
 def portraits(data):
@@ -58,7 +59,8 @@ def main(name, data, seen, work, only_write):
     settings = Settings(
         seed=1,
         epochs=None,
-        steps=seen // Settings.batch_size,
+        batch_size=BATCH_SIZE,
+        steps=seen // BATCH_SIZE,
         # Long: what a new run begins from should be an average of many turns.
         ema_decay=0.999,
         start="scratch",
