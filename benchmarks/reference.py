@@ -3,6 +3,8 @@
     python benchmarks/reference.py --seed 0 --seed 1 --seed 2
     python benchmarks/reference.py --against OTHER_CHECKOUT
     python benchmarks/reference.py -- --image_size 128 --minutes 10
+    python benchmarks/reference.py --kind flowers --against OTHER_CHECKOUT \\
+        --other_options "--steps 1600" -- --steps 1600
 
 A fifth of the pictures is held out, and the pictures made are compared with those. The process is
 measured from outside: how long it takes, when its first recognisable grid is there, peak memory.
@@ -24,6 +26,7 @@ import checkout
 import click
 import numpy as np
 import perceptual
+from ablations import kinds
 from faces import share_with_face
 from report import publish, table
 
@@ -32,7 +35,7 @@ from balanced_gan.evaluation import as_trained, draw_samples
 from balanced_gan.features import shape_and_colour
 from balanced_gan.pictures import load_folder
 from balanced_gan.sampling import load_network
-from balanced_gan.sheets import read_sheet
+from balanced_gan.sheets import encode_png, read_sheet
 
 USERS = ["--batch_size", "32", "--epochs", "50"]
 
@@ -82,10 +85,10 @@ def measure(run, data, training, held_out, features):
     """Figures of a run's newest pictures."""
     settings = json.loads((run / "settings.json").read_text())
     size = settings["image_size"]
-    pictures, unseen, of_source = (
-        load_folder(str(path), size, 3, "center")[0]
-        for path in (training, held_out, data / "portraits_5k")
-    )
+    sets = [training, held_out]
+    if settings.get("start") == "portraits":
+        sets.append(data / "portraits_5k")
+    pictures, unseen, *source = (load_folder(str(path), size, 3, "center")[0] for path in sets)
     made = draw_samples(load_network(Run(run), run / "generator.keras"))
     perceived = perceptual.measure(features(made), features(unseen))
     points, of_unseen = shape_and_colour(made), shape_and_colour(unseen)
@@ -103,7 +106,7 @@ def measure(run, data, training, held_out, features):
         "diversity": f"{perceived['diversity']:.2f}",
         "recall": f"{perceived['recall']:.2f}",
         "copies": f"{copies(pictures):.2f}",
-        "of the source": f"{copies(of_source):.2f}",
+        "of the source": f"{copies(source[0]):.2f}" if source else "-",
         "within e": f"{np.mean(abs(gaps) < settings['margin']):.0%}",
         "turns of G": f"{np.mean([row['turn'] == 'G' for row in rows]):.0%}",
     }
@@ -113,24 +116,31 @@ def measure(run, data, training, held_out, features):
 @click.argument("options", nargs=-1)
 @click.option("--data", default="../shared/data", show_default=True, type=Path)
 @click.option("--seed", "seeds", multiple=True, type=int, default=[0], show_default=True)
+@click.option("--kind", default="portraits", show_default=True, help="Of ablations.py.")
 @click.option("--against", type=Path, help="Folder of another version of this program.")
+@click.option("--other_options", default="", help="Of train.py of that version, if others.")
 @click.option("--image", is_flag=True, help="Keep the first seed's last grid in images/.")
-def main(options, data, seeds, against, image):
+def main(options, data, seeds, kind, against, other_options, image):
     data, work = data.resolve(), Path(tempfile.mkdtemp())
-    files = sorted((data / "congress_400").glob("*.jpg"))
-    for number, file in enumerate(files):
-        part = work / ("held_out" if number % 5 == 4 else "faces")
-        part.mkdir(exist_ok=True)
-        shutil.copy(file, part)
+    parts = [work / kind, work / "held_out"]
+    for part in parts:
+        part.mkdir()
+    if kind == "portraits":  # as files, which are larger than 64x64
+        for number, file in enumerate(sorted((data / "congress_400").glob("*.jpg"))):
+            shutil.copy(file, parts[number % 5 == 4])
+    else:
+        for number, picture in enumerate(kinds(data)[kind]()):
+            (parts[number % 5 == 4] / f"{number:04}.png").write_bytes(encode_png(picture))
     options = list(options) or USERS
+    options_of = {"this": options, "other": other_options.split() or options}
     features = perceptual.load_features()
     versions = {"this": checkout.PROJECT} | ({"other": against.resolve()} if against else {})
     rows, spent = [], {}
     for seed in seeds:
         for version, project in versions.items():
-            arguments = ["--path", work / "faces", "--seed", seed, *options]
+            arguments = ["--path", parts[0], "--seed", seed, *options_of[version]]
             run, seconds, drawn, peak = train(project, arguments, work / f"{version}-{seed}")
-            figures = measure(run, data, work / "faces", work / "held_out", features)
+            figures = measure(run, data, *parts, features)
             size = json.loads((run / "settings.json").read_text())["image_size"]
             found = {
                 "version": version,
@@ -148,10 +158,11 @@ def main(options, data, seeds, against, image):
     if against:
         ours, theirs = (np.median(spent[version]) for version in ("this", "other"))
         ratio = [f"This version takes {ours / theirs:.2f} of the other's time (medians)."]
+    title = "The users' own command" + (f": {' '.join(options)}" if options != USERS else "")
     publish(
-        "The users' own command" + (f": {' '.join(options)}" if options != USERS else ""),
-        f"`python train.py --TYPE train --path faces/ {' '.join(options)}` on 320 portraits of "
-        "congress_400, measured on the other 80. *First faces*: when the first grid of 64 was "
+        title if kind == "portraits" else f"{title}, {kind}",
+        f"`python train.py --TYPE train --path {kind}/ {' '.join(options)}` on 80 % of the "
+        "pictures, measured on the rest. *First faces*: when the first grid of 64 was "
         "there on which half of the pictures have a face, from the start of the command. "
         "*Copies*: share of 400 samples suspiciously near to a training picture, and to one of the "
         "start's source; 0.05 of real pictures are.",
