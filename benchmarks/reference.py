@@ -30,10 +30,11 @@ from ablations import kinds
 from faces import share_with_face
 from report import publish, table
 
-from balanced_gan import Run, metrics
+from balanced_gan import metrics
 from balanced_gan.evaluation import as_trained, draw_samples
 from balanced_gan.features import shape_and_colour
 from balanced_gan.pictures import load_folder
+from balanced_gan.run import Run
 from balanced_gan.sampling import load_network
 from balanced_gan.sheets import encode_png, read_sheet
 
