@@ -75,8 +75,9 @@ def tiles(file, size):
 
 
 def first_with_faces(run, drawn, size):
-    """When the first grid was there on which half of the pictures have a face, in seconds."""
-    for name, seconds in sorted(drawn.items()):
+    """When the first grid was there on which half of the pictures have a face, in seconds; that of
+    before training does not count, whose faces are the start's."""
+    for name, seconds in sorted(drawn.items())[1:]:
         if share_with_face(tiles(run / "grids" / name, size)) >= 0.5:
             return f"{seconds:.0f} ({name[5:-4].lstrip('0') or '0'})"
     return "none"
