@@ -43,7 +43,7 @@ USERS = ["--batch_size", "32", "--epochs", "50"]
 
 def train(project, arguments, folder):
     """Runs a version's train.py -> `(run, seconds, {grid's name: seconds}, peak MiB)`."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # there, a run in it is continued
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, project / "train.py", "--TYPE", "train", *map(str, arguments)],
@@ -64,6 +64,20 @@ def train(project, arguments, folder):
     if status:
         sys.exit("train.py failed")
     return next(folder.glob("runs/0*")), seconds, drawn, usage.ru_maxrss / 1024
+
+
+def split(kind, data, folder):
+    """Two folders of pictures of a kind: what to train on, and every fifth, to measure with."""
+    parts = [folder / kind, folder / "held_out"]
+    for part in parts:
+        part.mkdir(parents=True)
+    if kind == "portraits":  # as files, which are larger than 64x64
+        for number, file in enumerate(sorted((data / "congress_400").glob("*.jpg"))):
+            shutil.copy(file, parts[number % 5 == 4])
+    else:
+        for number, picture in enumerate(kinds(data)[kind]()):
+            (parts[number % 5 == 4] / f"{number:04}.png").write_bytes(encode_png(picture))
+    return parts
 
 
 def tiles(file, size):
@@ -124,15 +138,7 @@ def measure(run, data, training, held_out, features):
 @click.option("--image", is_flag=True, help="Keep the first seed's last grid in images/.")
 def main(options, data, seeds, kind, against, other_options, image):
     data, work = data.resolve(), Path(tempfile.mkdtemp())
-    parts = [work / kind, work / "held_out"]
-    for part in parts:
-        part.mkdir()
-    if kind == "portraits":  # as files, which are larger than 64x64
-        for number, file in enumerate(sorted((data / "congress_400").glob("*.jpg"))):
-            shutil.copy(file, parts[number % 5 == 4])
-    else:
-        for number, picture in enumerate(kinds(data)[kind]()):
-            (parts[number % 5 == 4] / f"{number:04}.png").write_bytes(encode_png(picture))
+    parts = split(kind, data, work)
     options = list(options) or USERS
     options_of = {"this": options, "other": other_options.split() or options}
     features = perceptual.load_features()
