@@ -3,8 +3,8 @@
     python benchmarks/minutes.py
     python benchmarks/minutes.py --kind emoji --minute 1 --minute 5
 
-A fifth of the pictures is held out, and what is made is compared with those. The minutes are those of
-training alone, as `--minutes` counts them. Nothing else should run on the machine meanwhile.
+A fifth of the pictures is held out, and what is made is compared with those. The minutes are
+those of training alone, as `--minutes` counts them. Nothing else should run meanwhile.
 """
 
 import tempfile
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import checkout
 import click
-import cv2
 import numpy as np
 import perceptual
 from matplotlib.figure import Figure
@@ -45,7 +44,6 @@ def draw(rows, file):
 @click.option("--minute", "marks", multiple=True, type=float, default=[1, 5, 20], show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(data, kind, marks, seed):
-    cv2.setNumThreads(2)
     data, work = data.resolve(), Path(tempfile.mkdtemp())
     parts = split(kind, data, work)
     features = perceptual.load_features()
@@ -62,7 +60,7 @@ def main(data, kind, marks, seed):
     publish(
         f"Minutes: {kind}",
         f"The default, seed {seed}, on 80 % of the pictures, measured on the rest; by minutes of "
-        "training, start and end of the program not counted. *Copies* as in the users' own command.",
+        "training, without the program's start and end. *Copies* as in the users' own command.",
         table(list(found[0]), [list(row.values()) for row in found]),
     )
 
