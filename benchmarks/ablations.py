@@ -220,6 +220,19 @@ VARIANTS = {
     "start_batch_8_alternate": Variant({"start": "auto", "batch_size": 8, "balance": "alternate"}),
     "start_batch_8_both": Variant({"start": "auto", "batch_size": 8, "balance": "both"}),
     "start_batch_4": Variant({"start": "auto", "batch_size": 4}),
+    "start_batch_32": Variant({"start": "auto", "batch_size": 32}),
+    "start_batch_32_lr_double": Variant(
+        {
+            "start": "auto",
+            "batch_size": 32,
+            "generator_learning_rate": 16e-4,
+            "discriminator_learning_rate": 16e-4,
+        }
+    ),
+    "start_batch_32_lr_g_double": Variant(
+        {"start": "auto", "batch_size": 32, "generator_learning_rate": 16e-4}
+    ),
+    "start_batch_32_both": Variant({"start": "auto", "batch_size": 32, "balance": "both"}),
     "start_ema_0.995": Variant({"start": "auto", "ema_decay": 0.995}),
     "start_colours": Variant({"start": "auto"}, colours=True),
     "encoder": Variant({}, encoder=300),
