@@ -205,15 +205,22 @@ def evaluate(run, best, path, seed, inception_weights):
         raise InputError(
             f"Run {run.name} makes points, not pictures; --TYPE generate measures those."
         )
-    trained, _ = training.read_samples(settings)
+    try:
+        trained, _ = training.read_samples(settings)
+    except InputError as error:
+        if path is None:
+            raise
+        trained = None
+        click.echo(f"Note:     copies cannot be looked for. {error}")
     held_out = None
     if path is not None:
         others = dataclasses.replace(settings, path=path, max_images=None)
         held_out, skipped = training.read_samples(others)
         for name, reason in skipped:
             click.echo(f"Skipped:  {printable(name)} ({reason})")
-    against = f"{len(trained)} training pictures, which flatters: --path PICTURES NOT TRAINED ON"
-    if path is not None:
+    if path is None:
+        against = f"{len(trained)} training pictures, which flatters: --path UNSEEN PICTURES"
+    else:
         against = f"{len(held_out)} held-out pictures"
     click.echo(f"Run:      {run.path}{', at its best' if best else ''}")
     click.echo(f"Compared: {evaluation.SAMPLES} samples with {against}")
@@ -224,5 +231,7 @@ def evaluate(run, best, path, seed, inception_weights):
     click.echo()
     click.echo(report)
     click.echo()
-    click.echo(f"Look at:  {run.path / 'nearest.png'}: samples, and the training picture nearest")
+    if trained is not None:
+        nearest = run.path / "nearest.png"
+        click.echo(f"Look at:  {nearest}: samples, and the training picture nearest")
     click.echo(f"Numbers:  {run.path / 'metrics.json'}")

@@ -3,6 +3,7 @@
 import dataclasses
 import secrets
 import sys
+from pathlib import Path
 
 import click
 
@@ -318,6 +319,13 @@ def _continued(run, given):
         InputError: if something was given that may not.
     """
     stored = run.settings()
+    if stored.path and not Path(stored.path).exists():
+        if "path" not in given:
+            raise InputError(
+                f"The pictures of run {run.name} are gone: {stored.path!r}. If the folder was "
+                "moved, name it: --path NEW"
+            )
+        stored = dataclasses.replace(stored, path=given["path"])
     for name, value in given.items():
         if not SETTINGS[name].metadata["may_change"] and value != getattr(stored, name):
             raise InputError(

@@ -96,37 +96,39 @@ def evaluate(samples, training, held_out=None, of_inception=False):
     Args:
         samples: a `Seen`.
         training: a list of `Seen`: the training pictures and, if those were trained on too,
-            the same mirrored.
+            the same mirrored; empty if they are gone, and then copies cannot be looked for.
         held_out: a `Seen` of pictures that were not trained on; if None, the training pictures
             serve, and one half of them is set against the other.
         of_inception: as in `compare`.
 
     Returns:
-        `(ours, perfect)`: two dicts as from `compare`, with "copies".
+        `(ours, perfect)`: two dicts as from `compare`, with "copies" if there is `training`.
 
     Raises:
         InputError: if there are fewer than twelve real pictures.
     """
-    trained = training[0]
-    real = trained if held_out is None else held_out
-    fewest = min(len(real.pictures), len(trained.pictures))
+    real = training[0] if held_out is None else held_out
+    fewest = min(len(seen.pictures) for seen in (real, *training[:1]))
     if fewest < FEWEST:
         raise InputError(
             f"Evaluating needs at least {FEWEST} pictures to compare with. Received: {fewest}"
         )
-    copies = metrics.copies(
-        samples.features,
-        [seen.features for seen in training],
-        None if held_out is None else held_out.features,
-    )
-    half = len(trained.pictures) // 2
-    ideal = (trained, real)
-    if held_out is None:
-        ideal = trained.part(slice(half)), trained.part(slice(half, None))
-    ours = compare(samples, real, of_inception) | {"copies": copies}
-    # By its definition the same share of unseen real pictures is flagged.
+    if training and held_out is not None:
+        ideal = training[0], real
+    else:
+        half = len(real.pictures) // 2
+        ideal = real.part(slice(half)), real.part(slice(half, None))
+    ours = compare(samples, real, of_inception)
     perfect = compare(ideal[0].part(slice(SAMPLES)), ideal[1], of_inception)
-    return ours, perfect | {"copies": metrics.FLAGGED}
+    if training:
+        ours["copies"] = metrics.copies(
+            samples.features,
+            [seen.features for seen in training],
+            None if held_out is None else held_out.features,
+        )
+        # By its definition the same share of unseen real pictures is flagged.
+        perfect["copies"] = metrics.FLAGGED
+    return ours, perfect
 
 
 def as_trained(pictures, mirror, features=shape_and_colour):
@@ -193,7 +195,7 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
     Args:
         run: a `Run`.
         best: whether to take the generator of the best evaluation, not the newest.
-        training: uint8 (T, S, S, C), what the run was trained on.
+        training: uint8 (T, S, S, C), what the run was trained on; None if that is gone.
         held_out: uint8 (M, S, S, C) that it was not trained on, or None.
         features: from `balanced_gan.features.inception`; if None, `shape_and_colour`, and no
             FID and KID.
@@ -211,9 +213,10 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
     extract = features or shape_and_colour
     random = np.random.default_rng(seed)
     samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
-    trained = as_trained(
-        training[random.permutation(len(training))[:_MOST]], settings.mirror, extract
-    )
+    trained = []
+    if training is not None:
+        some = training[random.permutation(len(training))[:_MOST]]
+        trained = as_trained(some, settings.mirror, extract)
     if held_out is not None:
         held_out = see(held_out[random.permutation(len(held_out))[:_MOST]], extract)
     ours, perfect = evaluate(samples, trained, held_out, bool(features))
@@ -223,11 +226,12 @@ def evaluate_run(run, best, training, held_out=None, features=None, seed=0):
         "samples": SAMPLES,
         "seed": seed,
         "held_out": 0 if held_out is None else len(held_out.pictures),
-        "training": len(trained[0].pictures),
+        "training": len(trained[0].pictures) if trained else 0,
         "features": "inception_v3" if features else "shape_and_colour",
         "generated": ours,
         "real": perfect,
     }
     write_whole(run.path / "metrics.json", (json.dumps(report, indent=2) + "\n").encode())
-    write_whole(run.path / "nearest.png", nearest_png(samples, trained))
+    if trained:
+        write_whole(run.path / "nearest.png", nearest_png(samples, trained))
     return table(ours, perfect)

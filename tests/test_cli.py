@@ -216,3 +216,26 @@ def test_doubts_about_the_pictures_are_said_before_training():
     assert doubts(np.repeat(random[:1], 60, 0)) == [
         "all pictures are the same, so there is nothing to learn but this one."
     ]
+
+
+def test_a_folder_that_was_moved(train_py, folder, workplace, faces):
+    train = ["--path", folder, *TINY]
+    assert train_py(*train, "--epochs", 1)[0] == 0
+    moved = folder.rename(workplace / "elsewhere")
+    code, _, err = train_py("--resume", "--epochs", 2)
+    assert code == 1 and "run 001-my-faces are gone" in err and "--path NEW" in err
+    unseen = workplace / "unseen"
+    unseen.mkdir()
+    for number, face in enumerate(faces[:24]):
+        (unseen / f"{number}.png").write_bytes(encode_png(face))
+    code, out, err = train_py("--TYPE", "evaluate", "--path", unseen)
+    assert code == 0, err
+    assert "copies cannot be looked for" in out and "24 held-out" in out and "nearest" not in out
+    assert "\nmmd " in out and "\ncopies " not in out
+    code, out, err = train_py("--resume", "--path", moved, "--epochs", 2)
+    assert code == 0 and "001-my-faces, continued" in out, err
+    stored = json.loads((workplace / "runs/001-my-faces/settings.json").read_text())
+    assert stored["path"] == str(moved.resolve())
+    # While the folder is there, another one is another run.
+    code, _, err = train_py("--resume", "--path", unseen, "--epochs", 3)
+    assert code == 1 and "cannot change on the way" in err
