@@ -307,7 +307,9 @@ def command(
     elif not new:
         run = matching_run(settings)
         if run:
-            settings = dataclasses.replace(settings, precision=run.settings().precision)
+            stored = run.settings()
+            decided = {"precision": stored.precision, "start": stored.start}
+            settings = dataclasses.replace(settings, **decided)
     with distribute.local_workers(None if dry_run else workers):
         train_action.train(settings, run, dry_run)
 
