@@ -230,7 +230,9 @@ def test_a_folder_that_was_moved(train_py, folder, workplace, faces):
         (unseen / f"{number}.png").write_bytes(encode_png(face))
     code, out, err = train_py("--TYPE", "evaluate", "--path", unseen)
     assert code == 0, err
-    assert "copies cannot be looked for" in out and "24 held-out" in out and "nearest" not in out
+    assert (
+        "copies cannot be looked for" in out and "24 held-out" in out and "nearest.png" not in out
+    )
     assert "\nmmd " in out and "\ncopies " not in out
     code, out, err = train_py("--resume", "--path", moved, "--epochs", 2)
     assert code == 0 and "001-my-faces, continued" in out, err
