@@ -1,7 +1,9 @@
 """What a trained discriminator sees in pictures.
 
-Its features rank runs, and the moments of a run, as those of a network that learned on
-photographs do (benchmarks/README.md), and it comes with this package: no download is needed.
+By distances in its features, runs on the same pictures rank much as they do by those of a network
+that learned on photographs: rank correlation 0.87 on portraits and 0.70 on emoji, where patches
+(swd) have 0.61 and 0.32 (benchmarks/ranks.py). Distances of different pictures do not compare. It
+comes with this package, so no download is needed.
 """
 
 import cv2
@@ -10,7 +12,7 @@ from keras import ops
 
 from balanced_gan.start import load_start
 
-_START = "neutral"  # it learned on no photographs, so that it favours no kind of picture
+_START = "neutral"  # drawn scenes of many kinds; nearest to KID of ten choices of features
 _SIZE = 64  # of the pictures that it learned on, in pixels
 _STAGES = ("x8/pictures", "x4", "x2", "x1")  # the names of its convolutions in a start
 _AT_ONCE = 64  # pictures in one call

@@ -83,7 +83,8 @@ def _facts(run, history):
     shown = [{"label": _label(file), "picture": _inline(file)} for file in frames]
     return {
         "name": run.name,
-        "start": None if settings.start == "scratch" else settings.start,
+        # "auto" in the settings of a version that knew no starts
+        "start": None if settings.start in ("scratch", "auto") else settings.start,
         "batches": f"{steps:,}",
         "pictures_seen": f"{run.pictures_seen(steps):,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",

@@ -206,16 +206,11 @@ VARIANTS = {
             "discriminator_learning_rate": 16e-4,
         }
     ),
-    "start_lr_g_half": Variant({"start": "auto", "generator_learning_rate": 4e-4}),
     "start_lr_d_half": Variant({"start": "auto", "discriminator_learning_rate": 4e-4}),
     "start_batch_8": Variant({"start": "auto", "batch_size": 8}),
     "start_decay": Variant({"start": "auto", "learning_rate_decay": 1e-3}),
     "start_small_cutout": Variant({"start": "auto"}, cutout=0.3),
     "start_no_augmentation": Variant({"start": "auto", "augmentation": False}),
-    "start_r1_1": Variant({"start": "auto", "r1": 1.0}),
-    "start_alternate": Variant({"start": "auto", "balance": "alternate"}),
-    "start_both": Variant({"start": "auto", "balance": "both"}),
-    "start_batch_8_colours": Variant({"start": "auto", "batch_size": 8}, colours=True),
     "start_batch_8_r1_1": Variant({"start": "auto", "batch_size": 8, "r1": 1.0}),
     "start_batch_8_alternate": Variant({"start": "auto", "batch_size": 8, "balance": "alternate"}),
     "start_batch_8_both": Variant({"start": "auto", "batch_size": 8, "balance": "both"}),
@@ -229,12 +224,11 @@ VARIANTS = {
             "discriminator_learning_rate": 16e-4,
         }
     ),
+    "start_colours": Variant({"start": "auto"}, colours=True),
     "start_batch_32_lr_g_double": Variant(
         {"start": "auto", "batch_size": 32, "generator_learning_rate": 16e-4}
     ),
     "start_batch_32_both": Variant({"start": "auto", "batch_size": 32, "balance": "both"}),
-    "start_ema_0.995": Variant({"start": "auto", "ema_decay": 0.995}),
-    "start_colours": Variant({"start": "auto"}, colours=True),
     "encoder": Variant({}, encoder=300),
     "start_encoder": Variant({"start": "auto"}, encoder=150),
     "start_freeze_d": Variant({"start": "auto"}, frozen=2),

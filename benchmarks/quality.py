@@ -324,6 +324,7 @@ def page(rows):
         table(["job", "minutes", "its swd", "default's minutes", "times sooner"],
               times_faster(rows)),
         "![A row of samples of every mark](../images/quality_rows.jpg)",
+        "![64 portraits after 5, 20 and 60 minutes, and real ones](../images/quality_sheets.jpg)",
     )  # fmt: skip
 
 

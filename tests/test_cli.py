@@ -11,6 +11,7 @@ from PIL import Image
 from test_pictures import bad_files
 
 from balanced_gan import processor
+from balanced_gan.settings import STARTS
 from balanced_gan.sheets import encode_png
 from balanced_gan.train_action import doubts
 
@@ -35,6 +36,8 @@ def test_train_resume_generate(train_py, folder, workplace):
 
     code, out, _ = train_py(*train, 3)
     assert code == 0 and "001-my-faces, continued" in out
+    stored = json.loads((workplace / "runs/001-my-faces/settings.json").read_text())
+    assert stored["start"] in STARTS  # what "auto" took, not "auto"
     assert len((workplace / "runs/001-my-faces/history.csv").read_text().splitlines()) == 4
 
     code, out, _ = train_py("--TYPE", "generate", "--img_num", 5, "--seed", 7)
