@@ -59,13 +59,14 @@ def build_gan(settings):
                     settings.beta_1,
                     settings.beta_2,
                     settings.learning_rate_decay,
+                    warm_up,
                     # Each replica cuts its share of the gradient, as it would alone.
                     settings.clip_value / strategy.num_replicas_in_sync,
                     gan.learning_rate_factor,
                 )
-                for learning_rate in (
-                    settings.generator_learning_rate,
-                    settings.discriminator_learning_rate,
+                for learning_rate, warm_up in (
+                    (settings.generator_learning_rate, 0),
+                    (settings.discriminator_learning_rate, settings.discriminator_warm_up),
                 )
             )
         )

@@ -119,7 +119,9 @@ class BalancedGAN(keras.Model):
             Settings.generator_learning_rate, factor=self.learning_rate_factor
         )
         self.discriminator_optimizer = discriminator_optimizer or build_optimizer(
-            Settings.discriminator_learning_rate, factor=self.learning_rate_factor
+            Settings.discriminator_learning_rate,
+            warm_up=Settings.discriminator_warm_up,
+            factor=self.learning_rate_factor,
         )
         # Their slots must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)

@@ -1,4 +1,4 @@
-"""The optimizers of the two networks, and how their learning rates fall."""
+"""The optimizers of the two networks, and how their learning rates rise and fall."""
 
 import keras
 import tensorflow as tf
@@ -7,20 +7,26 @@ from keras import ops
 from balanced_gan.settings import Settings
 
 
-class FallingRate(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of turn n: `factor * rate / (1 + decay * n)`.
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of turn n, counted from 0: it rises for some turns, then falls.
+
+    `factor * rate * min(1, (n + 1) / warm_up) / (1 + decay * n)`
 
     Args:
-        rate: of the first turn.
+        rate: about the highest.
         decay: how fast it falls.
+        warm_up: turns in which it rises; Adam's first steps are as long as its later ones,
+            although it knows little of the gradients yet. 0 for none.
         factor: a variable, so that a run that went astray can go on with less.
     """
 
-    def __init__(self, rate, decay, factor):
-        self.rate, self.decay, self.factor = rate, decay, factor
+    def __init__(self, rate, decay, warm_up, factor):
+        self.rate, self.decay, self.warm_up, self.factor = rate, decay, warm_up, factor
 
     def __call__(self, step):
-        return self.factor * self.rate / (1 + self.decay * ops.cast(step, "float32"))
+        turn = ops.cast(step, "float32")
+        rising = ops.minimum(1.0, (turn + 1) / max(self.warm_up, 1))
+        return self.factor * self.rate * rising / (1 + self.decay * turn)
 
 
 class FusedAdam(keras.optimizers.Adam):
@@ -51,25 +57,27 @@ def build_optimizer(
     beta_1=Settings.beta_1,
     beta_2=Settings.beta_2,
     learning_rate_decay=Settings.learning_rate_decay,
+    warm_up=0,
     clip_value=Settings.clip_value,
     factor=1.0,
 ):
     """One network's optimizer; each network needs its own.
 
     Args:
-        learning_rate: of the network's first turn.
+        learning_rate: about its highest.
         optimizer: "adam" or "rmsprop".
         beta_1: Adam's share of past gradients. 0, so that no step follows a gradient that the
             other network's turn has made stale (Gidel et al. 2019, arXiv 1807.04740).
         beta_2: Adam's share of past squared gradients.
         learning_rate_decay: d; the learning rate of turn n is divided by 1 + d n.
+        warm_up: turns in which the learning rate rises.
         clip_value: each gradient is cut to [-clip_value, clip_value]; 0 for never.
         factor: number or variable that all its learning rates are multiplied by.
 
     Returns:
         A `keras.optimizers.Optimizer`.
     """
-    schedule = FallingRate(learning_rate, learning_rate_decay, factor)
+    schedule = LearningRate(learning_rate, learning_rate_decay, warm_up, factor)
     clipvalue = clip_value or None
     if optimizer == "rmsprop":
         return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)

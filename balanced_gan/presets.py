@@ -8,6 +8,7 @@ _AS_IT_WAS = {
     "augmentation": False,
     "ema_decay": 0.0,
     "learning_rate_decay": 0.0,
+    "discriminator_warm_up": 0,
     "beta_2": 0.999,
     "r1": 0.0,
 }
@@ -45,6 +46,7 @@ PRESETS = {
         "beta_1": 0.5,
         "beta_2": 0.999,
         "learning_rate_decay": 0.0,
+        "discriminator_warm_up": 0,
         "r1": 0.0,
         "precision": "float32",
         "grid_every_epochs": 25,

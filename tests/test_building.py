@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from balanced_gan import building, processor
 from balanced_gan.building import faster_precision
+from balanced_gan.settings import Settings
 
 
 @pytest.fixture
@@ -50,3 +51,9 @@ def test_emulated_bfloat16_is_given_up_after_one_timed_call(monkeypatch, has_gpu
     assert precision == "float32" and 0 < ratio < 0.1
     assert calls["bfloat16"] == 2  # the first one compiles and is not timed
     assert calls["float32"] > 2  # which is not given up
+
+
+def test_only_the_discriminators_learning_rate_warms_up():
+    gan = building.build_gan(Settings(image_size=32, width=4, precision="float32"))
+    assert float(gan.generator_optimizer.learning_rate) == pytest.approx(8e-4)
+    assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(8e-6)

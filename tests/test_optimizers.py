@@ -15,18 +15,30 @@ def rates(optimizer, turns):
     return seen
 
 
-def test_learning_rate_falls_with_the_turns():
-    np.testing.assert_allclose(
-        rates(build_optimizer(0.1, learning_rate_decay=0.5), 4),
-        [0.1, 0.1 / 1.5, 0.1 / 2, 0.1 / 2.5],
-        rtol=1e-6,
-    )
-    assert rates(build_optimizer(0.1, learning_rate_decay=0.0), 3) == [pytest.approx(0.1)] * 3
+def constant(**changes):
+    """An optimizer of rate 0.1 that does not change, unless asked to."""
+    return build_optimizer(0.1, **{"learning_rate_decay": 0.0} | changes)
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, [0.1, 0.1, 0.1]),
+        ({"learning_rate_decay": 0.5}, [0.1, 0.1 / 1.5, 0.1 / 2, 0.1 / 2.5]),
+        ({"warm_up": 4}, [0.025, 0.05, 0.075, 0.1, 0.1]),
+        (
+            {"warm_up": 2, "learning_rate_decay": 0.5},
+            [0.05, 0.1 / 1.5, 0.1 / 2],
+        ),
+    ],
+)
+def test_learning_rate_rises_and_then_falls_with_the_turns(changes, expected):
+    np.testing.assert_allclose(rates(constant(**changes), len(expected)), expected, rtol=1e-6)
 
 
 def test_a_variable_factor_counts_from_the_next_turn_on():
     factor = keras.Variable(1.0)
-    optimizer = build_optimizer(0.1, learning_rate_decay=0.0, factor=factor)
+    optimizer = constant(factor=factor)
     assert float(optimizer.learning_rate) == pytest.approx(0.1)
     factor.assign(0.25)
     assert float(optimizer.learning_rate) == pytest.approx(0.025)
