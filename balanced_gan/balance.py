@@ -1,22 +1,26 @@
 """The rule of balance: which network trains on this batch."""
 
+from typing import Any, TypeAlias
+
+Value: TypeAlias = Any  # a number, a NumPy array or a tensor
+
 ACT_AT = 0.5  # share of the margin from which on the generator trains alone
-TEACHES_FROM = 0.15  # nats: below that gap the discriminator trains alone...
-TEACHES_SHARE = 0.3  # ...and where the margin is narrow, below this share of it
+TEACHES_FROM = 0.15  # nats: below this gap the discriminator trains alone...
+TEACHES_SHARE = 0.3  # ...or, where the margin is narrow, below this share of it
 
 
-def whose_turn(gap, margin, streak, max_streak):
+def whose_turn(gap: Value, margin: Value, streak: Value, max_streak: Value) -> Value:
     """Says whether the generator (True) or the discriminator (False) trains now.
 
-    Both losses equal ln 2 when nobody can tell real from generated, so their
-    difference says who lags: the network with the higher loss has more to learn.
-    Training that network alone holds the gap, and costs one backward pass a batch instead
+    Both losses equal ln 2 when neither network can tell real from generated, so their
+    difference shows which one lags: the network with the higher loss has more to learn.
+    Training that network alone holds the gap, and costs one backward pass per batch instead
     of two. The gap is held a little above 0, where the discriminator still has something
     to teach: after the same 51,200 portraits KID was 0.067 instead of 0.077, diversity
     0.97 instead of 0.89 (one seed; benchmarks/ablations.md).
 
-    Uses only comparisons, `&` and `|`: floats, NumPy arrays and tensors all work,
-    inside a compiled graph too.
+    Uses only comparisons, `&` and `|`: numbers, NumPy arrays and tensors all work, also
+    inside a compiled graph.
 
     Example:
 
@@ -31,28 +35,28 @@ def whose_turn(gap, margin, streak, max_streak):
         gap: loss of the generator minus loss of the discriminator, in nats.
         margin: *e*, the gap to stay below, in nats. At 0 the lagging network always
             trains.
-        streak: how many batches in a row the same network has trained until now:
+        streak: how many batches in a row the same network has trained so far:
             positive for the generator, negative for the discriminator, 0 at the start.
-        max_streak: nobody trains more often than this in a row, however far it lags,
-            so that a saturated loss cannot shut the other network out for ever.
+        max_streak: most turns in a row for one network, however far it lags, so that a
+            saturated loss cannot shut out the other one forever.
 
     Returns:
-        A bool, or a boolean array or tensor where the arguments are such.
+        A bool, or a boolean array or tensor if the arguments are arrays or tensors.
     """
-    # 1. Once half of the margin is used up, the generator trains. Not at the margin itself,
-    #    because a batch's gap scatters around its mean, by 0.2 to 0.3 nats in batches of 8 to 32:
-    #    whoever waits for all of it sits on its edge, with every second batch beyond it.
+    # 1. Once half of the margin is used up, the generator trains. Waiting for the whole margin
+    #    would be too late: a batch's gap scatters around its mean by 0.2 to 0.3 nats in batches of
+    #    8 to 32, so the mean would sit on the edge, with every second batch beyond it.
     generator_lags = gap >= ACT_AT * margin
-    # 2. A discriminator that cannot tell real from generated teaches the generator nothing. So
-    #    until it is a little ahead, it trains.
+    # 2. A discriminator that cannot tell real from generated teaches the generator nothing. It
+    #    trains until it is a little ahead.
     teaches = (gap > TEACHES_FROM) | (gap > TEACHES_SHARE * margin)
-    # 3. In between they alternate: whoever did not train last.
+    # 3. In between they alternate: the one that did not train last.
     generator = generator_lags | (teaches & (streak < 0))
-    # 4. Whatever the gap: after max_streak turns in a row it is the other's turn.
+    # 4. Whatever the gap, after max_streak turns in a row the other one trains.
     return (generator & (streak < max_streak)) | (streak <= -max_streak)
 
 
-def next_streak(streak, generator_turn):
+def next_streak(streak: Value, generator_turn: Value) -> Value:
     """The streak after a turn: one longer if the same network trained again, else 1 or -1.
 
     Args:
@@ -60,28 +64,30 @@ def next_streak(streak, generator_turn):
         generator_turn: 1 (or True) if the generator has just trained, else 0.
 
     Returns:
-        The signed count after the turn; floats and integer tensors alike.
+        The signed count after the turn, of the same type as `streak`.
     """
     sign = 2 * generator_turn - 1
     already = (abs(streak) + sign * streak) // 2  # |streak| if the same network, else 0
     return sign * (already + 1)
 
 
-def repeat_again(gap, first_gap, margin, repeats, max_streak):
+def repeat_again(
+    gap: Value, first_gap: Value, margin: Value, repeats: Value, max_streak: Value
+) -> Value:
     """Says whether the lagging network trains once more on the same batch.
 
-    The rule's first form (`balance="repeat"`, preset original): both networks train on a
+    The rule's first form (`balance="two_step_repeat"`, preset original): both networks train on a
     batch, then the one with the higher loss again until the gap closes or changes sign.
-    Theirs knew no limit, and a loss that no longer moved repeated for ever.
+    The original had no limit, and a loss that no longer moved repeated forever.
 
     Args:
         gap: loss of the generator minus loss of the discriminator now, in nats.
         first_gap: the same after both had trained once on this batch.
         margin: *e*, in nats.
-        repeats: how often the lagging network has trained again already.
+        repeats: how many times the lagging network has trained again so far.
         max_streak: most repeats.
 
     Returns:
-        A bool, or a boolean array or tensor where the arguments are such.
+        A bool, or a boolean array or tensor if the arguments are arrays or tensors.
     """
     return (abs(gap) > margin) & (gap * first_gap > 0) & (repeats < max_streak)

@@ -1,31 +1,71 @@
-"""Whether the values of settings are good: each by itself, and all together."""
+"""What the values of settings may be: each by itself, and all together."""
 
 import dataclasses
 import typing
+from collections.abc import Mapping
+from typing import Any
 
 from balanced_gan.errors import InputError
 
+# What versions before 2026-11-25 called some values.
+_FORMER = {("balance", "usual"): "two_step", ("balance", "repeat"): "two_step_repeat"}
+# In each line, the settings that are given replace all the others.
+_ALTERNATIVES = (("epochs", "steps", "minutes"), ("grid_every_epochs", "grid_every_steps"))
 
-def kind(setting):
+
+def setting(
+    default: Any,
+    group: str,
+    meaning: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    resumable: bool = False,
+) -> Any:
+    """A field of `Settings`, with its help text and its range in the metadata.
+
+    Args:
+        default: the field's default.
+        group: the heading of `--help` that it belongs to.
+        meaning: its help text.
+        low, high: the smallest and the largest number allowed; None for no range.
+        choices: the values allowed; None for any.
+        resumable: whether it may change when a run is resumed.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "group": group,
+            "meaning": meaning,
+            "low": low,
+            "high": high,
+            "choices": choices,
+            "resumable": resumable,
+        },
+    )
+
+
+def kind(field: dataclasses.Field[Any]) -> type:
     """The type of a setting's values, `int` for `int | None`.
 
     Args:
-        setting: one of `dataclasses.fields(Settings)`.
+        field: one of `dataclasses.fields(Settings)`.
     """
-    return (typing.get_args(setting.type) or (setting.type,))[0]
+    first: type = (typing.get_args(field.type) or (field.type,))[0]
+    return first
 
 
-def what_is_wrong(setting, value):
-    """What a value should have been, in words, or None if it is good.
+def what_is_wrong(field: dataclasses.Field[Any], value: object) -> str | None:
+    """Says in words what a value should have been, or returns None if it is good.
 
     Args:
-        setting: one of `dataclasses.fields(Settings)`.
+        field: one of `dataclasses.fields(Settings)`.
         value: of any type.
     """
-    if value is None and type(None) in typing.get_args(setting.type):
+    if value is None and type(None) in typing.get_args(field.type):
         return None
-    wanted = kind(setting)
-    low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
+    wanted = kind(field)
+    low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     good = isinstance(value, (int, float) if wanted is float else wanted)
     if isinstance(value, bool) and wanted is not bool:  # Python counts bools as ints
         good = False
@@ -41,28 +81,28 @@ def what_is_wrong(setting, value):
     return f"{name} from {low} to {high}" if low is not None else name
 
 
-def refuse_unfit_together(settings):
-    """Refuses values that are good alone and not together.
+def refuse_unfit_together(settings: Any) -> None:
+    """Refuses values that are good alone and do not fit together.
 
     Args:
-        settings: a `Settings`.
+        settings: a `Settings`, whose module imports this one.
 
     Raises:
-        InputError: that names the settings and what was received.
+        InputError: that names the settings and their values.
     """
     if settings.epochs is settings.steps is settings.minutes is None:
         raise InputError(
-            "one of epochs, steps and minutes must be given, or nothing ends the run. "
+            "one of epochs, steps and minutes must be given, or the run would never end. "
             "Received: epochs=None, steps=None, minutes=None"
         )
     if settings.of_points:
-        for setting in dataclasses.fields(settings):
-            value = getattr(settings, setting.name)
-            unfit = setting.metadata["group"] == "Pictures" and value != setting.default
-            if setting.name != "max_images" and unfit:
+        for field in dataclasses.fields(settings):
+            value = getattr(settings, field.name)
+            unfit = field.metadata["group"] == "Pictures" and value != field.default
+            if field.name != "max_images" and unfit:
                 raise InputError(
-                    f"{setting.name} has no meaning for points, which networks='points' learns. "
-                    f"Received: {setting.name}={value!r}"
+                    f"{field.name} is for pictures, and networks='points' learns points. "
+                    f"Received: {field.name}={value!r}"
                 )
         if settings.augmentation:
             raise InputError(
@@ -72,5 +112,22 @@ def refuse_unfit_together(settings):
     if settings.networks == "celeba128" and settings.image_size < 48:
         raise InputError(
             "image_size must be 48 or more with networks='celeba128', whose discriminator halves "
-            f"four times without borders. Received: image_size={settings.image_size}"
+            f"its input four times without padding. Received: image_size={settings.image_size}"
         )
+
+
+def renamed(name: str, value: Any) -> Any:
+    """Translates a setting's former value to its present name; other values stay as they are."""
+    return _FORMER.get((name, value), value) if isinstance(value, str) else value
+
+
+def without_alternatives(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given values, and None for every setting that one of them replaces.
+
+    Args:
+        given: values of settings by name.
+    """
+    replaced = {
+        name: None for names in _ALTERNATIVES if given.keys() & set(names) for name in names
+    }
+    return {**replaced, **given}

@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used; the message is one sentence that says what.
+    """The user's input cannot be used; the message is one sentence that says why.
 
-    The command line prints the message alone and exits with status 1.
+    The command line prints only the message and exits with status 1.
     """

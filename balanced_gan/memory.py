@@ -1,31 +1,52 @@
-"""Memory that goes back to the system once it is free, where the C library is glibc."""
+"""How much memory there is, and returning it where the C library is glibc."""
 
 import ctypes
 import os
 from contextlib import suppress
+from pathlib import Path
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt's names of what it sets
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of mallopt
+_OF_CONTAINERS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
 _NOT_GLIBC = (AttributeError, TypeError, OSError)
 
 
-def take_from_c_library():
-    """Makes TensorFlow take its memory from the C library. To be called before it is imported.
+def take_from_c_library() -> None:
+    """Makes TensorFlow take its memory from the C library. Call it before importing TensorFlow.
 
-    Its own pool for oneDNN gives nothing back, and grows when what is free in it does not fit:
-    the reference run by 1 to 8 % in an hour (benchmarks/README.md). Where `give_back` cannot
-    work nothing is changed.
+    TensorFlow's own pool for oneDNN never returns memory, and grows when no free block fits: the
+    reference run grew by 1 to 8 % in an hour (benchmarks/README.md). Where `give_back` cannot
+    work, nothing changes.
     """
     with suppress(*_NOT_GLIBC):
         mallopt = ctypes.CDLL(None).mallopt
-        # Or the system would be asked for large blocks on every batch, which takes 13 % longer.
-        mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # bytes; the most it takes
+        # Otherwise large blocks come from the system on every batch, which takes 13 % longer.
+        mallopt(_MMAP_THRESHOLD, 32 * 2**20)  # bytes; the largest value allowed
         mallopt(_TRIM_THRESHOLD, 2**30)
-        mallopt(_ARENA_MAX, 1)  # no part of it for each thread
+        mallopt(_ARENA_MAX, 1)  # no separate arena per thread
         os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 
-def give_back():
-    """Gives memory that is free back to the system: the C library keeps it where any thread once
-    needed it, some 50 MB after an evaluation."""
+def limit() -> int:
+    """The bytes that this process may use: of the machine, its container, or by its own limit."""
+    import psutil  # here, so that `--help` does not wait for it
+
+    found = [psutil.virtual_memory().total]
+    with suppress(ImportError):  # on Windows
+        import resource
+
+        own, _ = resource.getrlimit(resource.RLIMIT_AS)
+        found += [own] if own != resource.RLIM_INFINITY else []
+    for file in _OF_CONTAINERS:
+        with suppress(OSError, ValueError):  # another system, or "max"
+            found.append(int(Path(file).read_text()))
+    return min(found)
+
+
+def give_back() -> None:
+    """Returns free memory to the system. The C library would keep what any thread once needed,
+    about 50 MB after an evaluation."""
     with suppress(*_NOT_GLIBC):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""What this processor can do, and whether TensorFlow makes use of it."""
+"""What this processor can do, and whether TensorFlow uses it."""
 
 import os
 import platform
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from archspec.cpu import detect
 
-# The most that a processor can do decides how fast it trains; archspec's and Linux's names.
+# Best first, in archspec's and Linux's names: the best one decides how fast it trains.
 _INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx_ne_convert", "avx2", "bf16", "asimd")
-# oneDNN computes in bfloat16 with these. Without them it is emulated: 20 times as slow as float32.
+# oneDNN computes bfloat16 with these. Without them it is emulated, 20 times slower than float32.
 _FOR_BFLOAT16 = {"amx_bf16", "avx512_bf16", "avx_ne_convert", "bf16"}
 
 
 def name() -> str:
-    """The processor's name as it is sold, such as "AMD Ryzen 5 5500U", or its architecture."""
+    """The processor's brand name, such as "AMD Ryzen 5 5500U", or its architecture."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         named = re.search(r"model name\s*: (.*)", cpuinfo.read_text())
@@ -25,26 +25,32 @@ def name() -> str:
 
 
 def cores() -> int | None:
-    """How many cores the system shows."""
+    """The number of cores that the system reports; None if unknown."""
     return os.cpu_count()
 
 
 def instructions() -> str:
-    """The best set of instructions that it has, such as "avx2"; "" if it is not known."""
+    """The best instruction set that it has, such as "avx2"; "" if unknown."""
     features = _features()
     return next((best for best in _INSTRUCTIONS if best in features), "")
 
 
 def may_have_bfloat16() -> bool:
-    """Whether it may compute faster in bfloat16 than in float32; False only where that is sure."""
+    """Whether bfloat16 may be faster than float32; False only if it certainly is not."""
     features = _features()
     return not features or not features.isdisjoint(_FOR_BFLOAT16)
 
 
-def onednn() -> str:
-    """Whether TensorFlow uses oneDNN: "on" or "off", "" if it does not say. Imports TensorFlow.
+def lacks_avx() -> bool:
+    """Whether it certainly has no AVX, without which TensorFlow ends the process."""
+    features = _features()
+    return "sse2" in features and "avx" not in features
 
-    Importing `balanced_gan` before TensorFlow switches it on, unless the environment says
+
+def onednn() -> str:
+    """Whether TensorFlow uses oneDNN: "on", "off", or "" if unknown. Imports TensorFlow.
+
+    Importing `balanced_gan` before TensorFlow turns it on, unless the environment has
     TF_ENABLE_ONEDNN_OPTS=0.
     """
     with suppress(ImportError):  # TensorFlow has no public way to ask
@@ -61,5 +67,5 @@ def describe() -> str:
 
 
 def _features() -> set[str]:
-    """Linux's names of its instructions; empty where the system does not say."""
+    """Linux's names of its instructions; empty if the system does not report them."""
     return set(detect.detected_info().features)

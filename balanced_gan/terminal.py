@@ -1,21 +1,28 @@
-"""What the terminal is spared, and how the program speaks of itself there."""
+"""What the terminal shows: no messages from libraries, and the program's own name."""
 
 import os
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TextIO
 
-from balanced_gan import memory
+from balanced_gan import memory, processor
 from balanced_gan.errors import InputError
+
+_WINDOWS_NEEDS = (
+    "; on Windows, it also needs Microsoft's Visual C++ Redistributable: "
+    "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+)
 
 
 @contextmanager
-def quiet_libraries():
-    """Sends file descriptor 2 nowhere: TensorFlow's messages about processors and missing GPUs,
-    and what decoders say about damaged pictures, do not pass through Python.
+def quiet_libraries() -> Iterator[TextIO]:
+    """Discards what is written to file descriptor 2. TensorFlow's messages about processors and
+    missing GPUs, and the decoders' about damaged pictures, do not pass through Python.
 
     Yields:
-        A text stream that still leads to where descriptor 2 led before.
+        A text stream that still writes to where descriptor 2 led before.
     """
     sys.stderr.flush()
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -30,29 +37,56 @@ def quiet_libraries():
 
 
 @contextmanager
-def quiet_import(prepare=lambda: None):
-    """Imports TensorFlow without its messages, which come before its own log level counts.
+def quiet_import(prepare: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Imports TensorFlow without its messages, some of which ignore its log level.
 
-    `prepare` is called before TensorFlow computes anything.
+    Args:
+        prepare: called before TensorFlow computes anything.
+
+    Raises:
+        InputError: if TensorFlow cannot run here.
     """
+    if processor.lacks_avx():
+        raise InputError(
+            "This processor has no AVX instructions, which TensorFlow needs: it cannot train here."
+        )
     memory.take_from_c_library()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # even if ~/.keras/keras.json says otherwise
     with quiet_libraries():
-        import tensorflow as tf
+        try:
+            import tensorflow as tf
+        except ModuleNotFoundError:
+            raise  # said by the command line
+        except Exception as error:  # a library that does not load, or half an installation
+            reason = str(error).strip().splitlines()
+            raise InputError(
+                f"TensorFlow cannot be loaded: {reason[0] if reason else type(error).__name__}. "
+                "Install it again: python -m pip install --force-reinstall tensorflow"
+                f"{_WINDOWS_NEEDS if os.name == 'nt' else ''}"
+            ) from None
 
         prepare()
-        tf.zeros(1)  # the first operation prints them once more
+        tf.zeros(1)  # the first operation prints them again
         yield
 
 
-def program():
-    """How the user calls us."""
+def program() -> str:
+    """The command that started this program."""
     return "python train.py" if sys.argv[0].endswith("train.py") else "balanced-gan"
 
 
-def need(option, package, to_install=None):
-    """Raises an `InputError` that says what to install, unless an option's package is there."""
+def require_package(option: str, package: str, to_install: str | None = None) -> None:
+    """Checks that a package which an option needs is installed.
+
+    Args:
+        option: as the user writes it.
+        package: its name in Python.
+        to_install: its name for pip; None if it is the same.
+
+    Raises:
+        InputError: that says what to install.
+    """
     if find_spec(package) is None:
         raise InputError(
             f"{option} needs a package that is not installed: "

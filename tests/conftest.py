@@ -9,9 +9,10 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 import pytest
 
-from balanced_gan import cli, metrics
-from balanced_gan.drawn_faces import draw_faces
-from balanced_gan.run import Run
+from balanced_gan.cli import main
+from balanced_gan.data.drawn_faces import draw_faces
+from balanced_gan.evaluation import metrics
+from balanced_gan.runs.run import Run
 
 PROJECT = Path(__file__).parents[1]
 REAL_PICTURES = PROJECT.parent / "shared" / "data"
@@ -35,7 +36,7 @@ def train_py(workplace, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["train.py", *map(str, args)])
         code = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as stop:
             code = stop.code
         out, err = capsys.readouterr()
@@ -53,7 +54,7 @@ def trained(tmp_path_factory, *args):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(sys, "argv", ["train.py", *map(str, args)])
-        cli.main()
+        main.main()
     return place / "runs"
 
 
@@ -83,12 +84,14 @@ def points_run(workplace, points_once):
     return Run(workplace / "runs" / "001-sine")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_waiting_for_the_disk():
-    """A run leaves some twenty files, each flushed to the disk: a third of the suite's time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(request, monkeypatch):
+    """A run leaves some twenty files, each flushed to the disk: a third of the suite's time.
+
+    Tests that are about crashes carry the mark `crash` and do wait.
+    """
+    if not request.node.get_closest_marker("crash"):
+        monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

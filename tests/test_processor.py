@@ -1,3 +1,4 @@
+import builtins
 import importlib
 import os
 import subprocess
@@ -72,3 +73,30 @@ def test_onednn_that_is_switched_off_is_said():
         check=True,
     )
     assert said.stdout == "off\n"
+
+
+@pytest.mark.parametrize(
+    "features, lacks",
+    [({"sse2", "avx"}, False), ({"sse2"}, True), (set(), False), ({"asimd"}, False)],
+)
+def test_a_processor_without_avx_is_recognised(monkeypatch, features, lacks):
+    monkeypatch.setattr(processor, "_features", lambda: features)
+    assert processor.lacks_avx() == lacks
+
+
+def test_a_tensorflow_that_cannot_run_is_one_sentence(train_py, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr(processor, "_features", lambda: {"sse2"})
+        code, _, err = train_py("--steps", 1)
+        assert code == 1 and "no AVX instructions" in err and len(err.splitlines()) == 1
+
+    def broken(name, *args, **kwargs):
+        if name == "tensorflow":
+            raise ImportError("DLL load failed while importing _pywrap\nmore\nlines")
+        return really(name, *args, **kwargs)
+
+    really = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", broken)
+    code, _, err = train_py("--steps", 1)
+    assert code == 1 and "cannot be loaded: DLL load failed" in err and "--force-reinstall" in err
+    assert len(err.splitlines()) == 1

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from balanced_gan import InputError, Settings
-from balanced_gan.presets import PRESETS
+from balanced_gan.presets.table import PRESETS
 from balanced_gan.settings import preset_values, without_alternatives
 
 

@@ -1,0 +1,48 @@
+"""--TYPE list: a table of all runs."""
+
+from collections import deque
+
+import click
+
+from balanced_gan.cli.options import cli_command
+from balanced_gan.errors import InputError
+from balanced_gan.files import printable
+from balanced_gan.runs.registry import all_runs, refuse_unsafe
+from balanced_gan.terminal import program
+
+_HEADER = ["run", "pictures seen", "minutes", "side", "mmd", "MB", "trained on"]
+
+
+@cli_command("list")
+def command():
+    """List all runs, newest first."""
+    rows = [_HEADER, *(_row(run) for run in all_runs())]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER) - 1)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        click.echo("  ".join([*cells, row[-1]]))
+    if len(rows) == 1:
+        click.echo(f"(none yet: {program()} --path FOLDER makes one)")
+
+
+def _row(run):
+    """The cells of one run."""
+    from balanced_gan.output.kinds import kind_of  # here: it takes a while to import
+
+    try:
+        settings = refuse_unsafe(run).settings()
+    except InputError:
+        return [printable(run.name), *[""] * 5, "cannot be used; --run NAME says why"]
+    newest = deque(run.history_rows(), 1)  # one row, or none
+    seen, minutes = "0", "0.0"
+    for row in newest:
+        seen = f"{run.pictures_seen(int(row['step'])):,}"
+        minutes = f"{float(row['seconds']) / 60:.1f}"
+    evaluations = run.evaluations(float("inf"))
+    mmd = f"{evaluations[-1]['mmd']:.3f}" if evaluations else ""
+    size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    kind = kind_of(settings)
+    return [printable(run.name), seen, minutes, kind.side, mmd, f"{size / 1e6:.0f}", kind.source]

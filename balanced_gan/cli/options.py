@@ -1,0 +1,179 @@
+"""Options of the command line: those that several commands share, and those of `Settings`."""
+
+import dataclasses
+
+import click
+
+from balanced_gan.checks import kind
+from balanced_gan.settings import Settings, renamed
+
+SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
+TYPES = (
+    "train",
+    "generate",
+    "interpolate",
+    "explore",
+    "evaluate",
+    "report",
+    "export",
+    "list",
+)
+
+
+class GroupedOption(click.Option):
+    """An option that knows under which heading of `--help` it stands.
+
+    Args:
+        group: the heading.
+    """
+
+    def __init__(self, *args, group, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` lists the options under headings, and that takes no arguments."""
+
+    def invoke(self, ctx):
+        if ctx.args:
+            raise click.UsageError(
+                f"{len(ctx.args):,} words are left over, such as {ctx.args[0]!r}. Put a name with "
+                "spaces in quotation marks; of a folder the name is enough, without *.jpg."
+            )
+        return super().invoke(ctx)
+
+    def format_options(self, ctx, formatter):
+        groups = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record:
+                groups.setdefault(getattr(parameter, "group", "Options"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=28)
+
+
+class SettingChoice(click.Choice):
+    """The choices of a setting; a former name of one is understood too."""
+
+    def __init__(self, name, choices):
+        super().__init__(choices)
+        self.setting = name
+
+    def convert(self, value, param, ctx):
+        return super().convert(renamed(self.setting, value), param, ctx)
+
+
+def option(*names, group="Options", **kwargs):
+    """`click.option` for a `GroupedOption`."""
+    return click.option(*names, cls=GroupedOption, group=group, **kwargs)
+
+
+def normalise(name: str) -> str:
+    """The one spelling of an option's name: `--batch-size` is `--batch_size`, `--type` `--TYPE`."""
+    return name.replace("-", "_").lower()
+
+
+def cli_command(type_: str):
+    """Makes a function the command of a `--TYPE`.
+
+    Args:
+        type_: one of `TYPES`.
+    """
+    type_option = option(
+        "--TYPE",
+        group="What to do",
+        type=click.Choice(TYPES, case_sensitive=False),
+        default=type_,
+        show_default=type_ == "train",
+        expose_value=False,
+        help="Which command. Each has its own --help: --TYPE generate --help.",
+    )
+    settings = {
+        "max_content_width": 100,
+        "token_normalize_func": normalise,
+        # Refused by `GroupedCommand`, with a sentence about quotation marks.
+        "allow_extra_args": True,
+    }
+    make = click.command(
+        type_,
+        cls=GroupedCommand,
+        context_settings=settings,
+        epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
+        "2 the options were wrong.",
+    )
+    return lambda function: make(type_option(function))
+
+
+def run_option(purpose: str):
+    """--run, for commands that work on an existing run.
+
+    Args:
+        purpose: what they do with it, the beginning of the help text.
+    """
+    return option(
+        "--run",
+        "run_name",
+        group="What to do",
+        help=f"{purpose}: its name, number or folder. [default: the newest]",
+    )
+
+
+best_option = option(
+    "--best",
+    is_flag=True,
+    group="What to do",
+    help="Use the networks of the best evaluation during training, not the newest.",
+)
+truncation_option = option(
+    "--truncation",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Below 1, pictures are more ordinary and more alike.",
+)
+seed_option = option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Of the first picture; the same seed makes the same pictures again. [default: random]",
+)
+
+
+def out_option(default: str):
+    """--out, for commands that write files.
+
+    Args:
+        default: where they go without it, in words.
+    """
+    return option(
+        "--out",
+        type=click.Path(file_okay=False),
+        help=f"Folder for the files. [default: {default}]",
+    )
+
+
+def settings_options(function):
+    """Adds an option for every field of `Settings`, with its help, default and range."""
+    for setting in reversed(SETTINGS.values()):
+        low, high, choices = (setting.metadata[key] for key in ("low", "high", "choices"))
+        flags = f"--{setting.name}"
+        if kind(setting) is bool:
+            flags, kind_of_value = f"{flags}/--no_{setting.name}", bool
+        elif choices:
+            kind_of_value = SettingChoice(setting.name, choices)
+        elif low is not None:
+            numbers = click.IntRange if kind(setting) is int else click.FloatRange
+            kind_of_value = numbers(low, high)
+        else:
+            kind_of_value = str
+        function = option(
+            flags,
+            setting.name,
+            group=setting.metadata["group"],
+            type=kind_of_value,
+            default=setting.default,
+            show_default=True,
+            help=setting.metadata["meaning"],
+        )(function)
+    return function

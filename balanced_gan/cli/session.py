@@ -1,0 +1,182 @@
+"""One start of a training, and what is said about it on the terminal.
+
+TensorFlow and OpenCV are imported inside the functions, or `--help` would take five seconds.
+"""
+
+import dataclasses
+from collections import Counter
+
+import click
+
+from balanced_gan import processor
+from balanced_gan.files import atomic_write, printable
+from balanced_gan.model import workers
+from balanced_gan.runs.registry import all_runs, create_run
+from balanced_gan.terminal import program, quiet_import, require_package
+
+_SHOWN_FACES = 400  # on the sheet of a dry run
+_NAMED_SKIPS = 5  # bad files named on the terminal, for one reason and in all; skipped.txt has all
+
+
+def train(settings, run) -> None:
+    """Trains.
+
+    Args:
+        settings: a `Settings`.
+        run: the `Run` to go on with; None for a new one.
+    """
+    job = _prepared(settings)
+    from balanced_gan.output.kinds import kind_of
+    from balanced_gan.training.train import train
+
+    new = run is None
+    if new:
+        job = _started(job)
+        run = create_run(job.settings, kind_of(job.settings).label)
+    with run.lock() as locked:
+        run.save_settings(job.settings)
+        click.echo(f"Run:      {run.path}, {'new' if new else 'continued'}")
+        if not locked:
+            click.echo(
+                "Note:     this file system has no locks; do not train the run twice at a time."
+            )
+        if job.skipped:
+            lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in job.skipped)
+            atomic_write(run.path / "skipped.txt", lines.encode())
+        click.echo(f"Watch:    {run.report_file}, after a minute; Ctrl-C saves and stops")
+        outcome = train(job.settings, run, job.samples)
+    _say_outcome(outcome, job.settings, run, kind_of(job.settings).img_num)
+
+
+def assist(path) -> None:
+    """Trains as a worker that is not the chief: with the chief's settings, without a run folder.
+
+    Args:
+        path: where the chief's pictures are on this machine, or None for the same path.
+    """
+    number, count = workers.cluster()
+    click.echo(f"Worker:   {number} of 0 to {count - 1}; waiting until all are there")
+    with quiet_import(workers.strategy):
+        from balanced_gan.training.prepare import prepare
+        from balanced_gan.training.train import train
+    job = prepare(None, path)
+    outcome = train(job.settings, None, job.samples)
+    click.echo(f"Done:     {outcome.steps} batches; the chief has the run")
+
+
+def show(settings, run) -> None:
+    """Shows the size of a job and how long it takes; of faces that were cut out, a sheet too.
+
+    Args:
+        settings: a `Settings`.
+        run: the `Run` that it would go on with, or None.
+    """
+    for name, value in dataclasses.asdict(settings).items():
+        click.echo(f"  {name} = {printable(str(value))}")
+    if not settings.of_points:
+        settings = dataclasses.replace(settings, cache=False)  # which would be written
+    job = _prepared(settings)
+    if run is None:
+        job = _started(job)
+    from balanced_gan.training.estimate import estimate
+
+    size = estimate(job.settings, job.samples)
+    click.echo(f"Machine:  {printable(processor.describe())}")
+    click.echo(
+        f"Networks: generator {size.generator_parameters:,}, discriminator "
+        f"{size.discriminator_parameters:,} parameters"
+    )
+    click.echo(f"Memory:   about {size.mebibytes / 1024:.1f} GiB at most")
+    click.echo(
+        f"Epoch:    {size.steps_per_epoch} batches of {size.batch_size}, "
+        f"{size.seconds_per_step * size.steps_per_epoch:.1f} s"
+    )
+    click.echo(
+        f"Job:      about {size.steps:.0f} batches in {size.minutes:.1f} minutes; "
+        "nothing was written"
+    )
+    if job.settings.crop == "face":
+        from balanced_gan.output.kinds import Images
+        from balanced_gan.output.sampling import IMAGES
+
+        IMAGES.mkdir(exist_ok=True)
+        file = IMAGES / "faces_found.png"
+        faces = job.samples[:_SHOWN_FACES]
+        atomic_write(file, Images(job.settings).grid_png(faces, round(_SHOWN_FACES**0.5)))
+        click.echo(f"          except {file}: the first {_SHOWN_FACES} faces at most")
+
+
+def _prepared(settings):
+    """The `Job`, after saying what is in it."""
+    if settings.tensorboard:
+        require_package("--tensorboard", "tensorboard")
+    if settings.preview:
+        require_package("--preview", "rich_pixels", "rich-pixels")
+    count = workers.cluster().count
+    if count > 1:
+        click.echo(f"Workers:  {count}; waiting until all are there")
+    with quiet_import(workers.strategy):
+        from balanced_gan.data.doubts import doubts
+        from balanced_gan.output.kinds import kind_of
+        from balanced_gan.training.prepare import fitting_batch_size, prepare
+    job = prepare(settings)
+    samples = job.samples
+    click.echo(kind_of(settings).describe(samples))
+    if fitting_batch_size(settings, len(samples)) < settings.batch_size:
+        click.echo(
+            f"          fewer than --batch_size {settings.batch_size}, so each batch holds all "
+            f"{len(samples)} of them"
+        )
+    if job.skipped:
+        click.echo(f"Skipped:  {len(job.skipped)}: {_in_words(job.skipped)}")
+    for sentence in [] if settings.of_points else doubts(samples):
+        click.echo(f"Note:     {sentence}")
+    if job.bfloat16_ratio is not None:
+        speed = "is not supported"
+        if job.bfloat16_ratio:
+            speed = f"runs at {job.bfloat16_ratio:.1f} times float32's speed"
+        click.echo(f"Precision: {job.settings.precision}; bfloat16 {speed} here")
+    return job
+
+
+def _in_words(skipped):
+    """Names and reasons of bad files; only the number where many have the same reason."""
+    counts = Counter(reason for _, reason in skipped)
+    many = {reason for reason, count in counts.items() if count > _NAMED_SKIPS}
+    named = [f"{counts[reason]} times {reason}" for reason in counts if reason in many]
+    few = [f"{printable(name)} ({reason})" for name, reason in skipped if reason not in many]
+    more = len(few) - _NAMED_SKIPS
+    return ", ".join([*named, *few[:_NAMED_SKIPS]]) + (f" and {more} more" if more > 0 else "")
+
+
+def _started(job):
+    """The job of a new run, with a start that is decided, after saying which."""
+    from balanced_gan.training.choose_start import find_start
+
+    start = find_start(job.settings, job.samples)
+    name = start.name if start else "scratch"
+    click.echo(f"Start:    {name}{'' if start else ', with random weights'}")
+    return job._replace(settings=dataclasses.replace(job.settings, start=name))
+
+
+def _say_outcome(outcome, settings, run, img_num):
+    """What was done, and what to type next."""
+    for name in outcome.damaged:
+        click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
+    which = "" if all_runs()[:1] == [run] else f' --run "{run.path}"'
+    again = f"{program()}{which or ' --resume'}"
+    done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
+    if settings.steps:
+        done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
+    done = f"{done} in {outcome.minutes:.1f} minutes"
+    if not outcome.finished:
+        click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
+    else:
+        more = f"--epochs {2 * outcome.epochs}"
+        if settings.minutes:
+            more = f"--minutes {2 * settings.minutes:g}"
+        elif settings.steps:
+            more = f"--steps {2 * outcome.steps}"
+        click.echo(f"Trained:  {done}. To go on: {again} {more}")
+    click.echo(f"Look at:  {run.report_file}, with everything; {run.final_sheet} alone")
+    click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")

@@ -1,0 +1,1 @@
+"""From a folder of files to arrays of pictures, and to training batches."""

@@ -1,0 +1,77 @@
+"""From arrays of samples to training batches, in an order that a resumed run repeats."""
+
+from typing import Any
+
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from balanced_gan.data.cache import StoredPictures
+
+
+def batches(
+    samples: NDArray[Any] | StoredPictures,
+    batch_size: int,
+    seed: int,
+    mirror: bool,
+    first_batch: int = 0,
+    replicas: Any = None,
+) -> Any:
+    """An endless `tf.data.Dataset` of training batches.
+
+    Each epoch has a new random order, and its last incomplete batch is dropped. Order and
+    mirroring depend only on the seed and the batch's number, so a resumed run sees exactly
+    the batches that an uninterrupted one would have seen.
+
+    Args:
+        samples: uint8 pictures (N, S, S, C), or float32 points (N, 2), which stay as they
+            are; N at least `batch_size`.
+        batch_size: samples per batch.
+        seed: of order and mirroring.
+        mirror: whether half of the pictures are flipped left to right.
+        first_batch: number of the first batch, 0 for a new run.
+        replicas: a `tf.distribute.InputContext`, to get only the parts of each batch that
+            the replicas of one worker train on; None for whole batches.
+
+    Returns:
+        A `tf.data.Dataset` of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).
+    """
+    per_epoch = len(samples) // batch_size
+    of_pictures = samples.ndim == 4
+    size, parts_here, first_part = _parts(batch_size, replicas)
+    mine = slice(first_part * size, (first_part + parts_here) * size)
+
+    def order_of(epoch: Any) -> Any:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(samples)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+    def batch_of(number: Any, indices: Any) -> Any:
+        # A constant of the graph would copy all samples in memory.
+        kind = tf.uint8 if of_pictures else tf.float32
+        batch = tf.numpy_function(lambda chosen: samples[chosen], [indices[mine]], kind)
+        batch.set_shape((parts_here * size, *samples.shape[1:]))
+        if of_pictures:
+            batch = tf.cast(batch, tf.float32) / 127.5 - 1
+        if of_pictures and mirror:
+            key = tf.stack([tf.constant(seed, tf.int64), number])
+            flip = tf.random.stateless_uniform((batch_size, 1, 1, 1), key) < 0.5
+            batch = tf.where(flip[mine], tf.reverse(batch, axis=[2]), batch)
+        return batch
+
+    orders = tf.data.Dataset.range(first_batch // per_epoch, tf.int64.max).flat_map(order_of)
+    numbers = tf.data.Dataset.counter(first_batch)
+    numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
+    dataset = numbered.map(batch_of)
+    if parts_here > 1:
+        dataset = dataset.unbatch().batch(size, drop_remainder=True)
+    return dataset.prefetch(2)
+
+
+def _parts(batch_size: int, replicas: Any) -> tuple[int, int, int]:
+    """`(size, count, first)` of the parts of a batch that one worker's replicas train on."""
+    if not replicas:
+        return batch_size, 1, 0
+    parts = replicas.num_replicas_in_sync
+    parts_here = parts // replicas.num_input_pipelines
+    return batch_size // parts, parts_here, parts_here * replicas.input_pipeline_id

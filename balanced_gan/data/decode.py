@@ -1,0 +1,296 @@
+"""From the bytes of a picture file to an upright picture in sRGB without alpha.
+
+Pillow says what a file is; it decodes all formats but JPEG and deep pictures, which OpenCV decodes.
+"""
+
+import functools
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from balanced_gan.data.finding import MOST_MEGAPIXELS
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+_END_OF_JPEG = b"\xff\xd9"
+_USED_RANGE = 1 / 4  # of a deep picture's possible values; one that uses less is stretched
+_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
+
+
+class UnusablePictureError(ValueError):
+    """A file cannot be used; the message says why, without its name."""
+
+
+@contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """Silences OpenCV and Pillow about bad files, which this program reports once, in one place."""
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="PIL")
+            yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+def decode(data: bytes, image_size: float, reduce: bool = True) -> NDArray[np.uint8]:
+    """Decodes a file of any format to a picture of 8 bits and three channels.
+
+    Applies the EXIF orientation and the colour profile, composites alpha on white, takes the first
+    frame, and converts grey, CMYK and deep pictures.
+
+    Args:
+        data: bytes of the file.
+        image_size: side in pixels that the picture will be shrunk to.
+        reduce: whether a large JPEG may be decoded at a reduced scale.
+
+    Returns:
+        uint8 (H, W, 3) in OpenCV's order, blue first.
+
+    Raises:
+        UnusablePictureError: if it is no picture, too large, or pixels are missing.
+        MemoryError: if there is not enough memory for it now.
+    """
+    header = _read_header(data)
+    if header and header.width * header.height > MOST_MEGAPIXELS * 1e6:
+        raise UnusablePictureError(_TOO_LARGE)
+    if header is None:  # such as floating-point TIFF, which OpenCV can read
+        return _deep_or_plain(data)
+    if header.format in ("JPEG", "MPO"):
+        return _decode_jpeg(data, header, image_size, reduce)
+    if header.mode[0] in "IF" or _is_deep(header):
+        return _upright(_deep_or_plain(data), header)
+    return _decode_with_pillow(header)
+
+
+_TOO_LARGE = f"larger than {MOST_MEGAPIXELS} megapixels"
+
+
+def _read_header(data: bytes) -> Image.Image | None:
+    """A Pillow picture that is not decoded yet; None if Pillow does not know the file.
+
+    Raises:
+        UnusablePictureError: if it is surely no picture that can be read.
+    """
+    try:
+        return Image.open(io.BytesIO(data), formats=_known_formats())
+    except Image.DecompressionBombError:
+        raise UnusablePictureError(_TOO_LARGE) from None
+    except Exception as error:  # Pillow raises a dozen kinds for damaged headers
+        found = what_it_is(data)
+        if found:
+            raise UnusablePictureError(found) from None
+        if not isinstance(error, Image.UnidentifiedImageError):  # a known format, but damaged
+            raise UnusablePictureError("cut short or damaged") from None
+        return None
+
+
+def _is_deep(header: Image.Image) -> bool:
+    """Whether colours have 16 bits, of which Pillow would keep the upper eight."""
+    return ";16" in str(getattr(header, "tile", [])[:1])
+
+
+@functools.cache
+def _known_formats() -> tuple[str, ...]:
+    """Those of `_FORMATS` that this Pillow reads, HEIC through pillow-heif."""
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    except ImportError:
+        pass
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def what_it_is(data: bytes) -> str | None:
+    """What a file is that is not a picture that can be read; None if that is unknown."""
+    brand = _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
+    if brand == "HEIC":
+        return 'HEIC, an iPhone\'s format: python -m pip install -e ".[heic]"'
+    if brand == "AVIF":
+        return "AVIF, which needs a newer Pillow: python -m pip install -U pillow"
+    begins = data[:200].lstrip().lower()
+    if begins.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not a picture"
+    if begins.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the picture: run git lfs pull"
+    return None
+
+
+def _decode_jpeg(
+    data: bytes, header: Image.Image, image_size: float, reduce: bool
+) -> NDArray[np.uint8]:
+    """By OpenCV, which applies the orientation, at a reduced scale where that is enough."""
+    data = _with_end_mark(data)
+    profile = _profile_of(header)
+    if profile and header.mode == "CMYK":
+        return _decode_with_pillow(header)
+    flags = _reduced_flags(min(header.size), image_size) if reduce else cv2.IMREAD_COLOR
+    picture = np.asarray(_opencv(data, flags), np.uint8)
+    if profile and header.mode == "RGB":
+        in_srgb = _to_srgb(Image.fromarray(picture[:, :, ::-1]), profile)
+        picture = np.ascontiguousarray(np.asarray(in_srgb)[:, :, ::-1])
+    return picture
+
+
+def _reduced_flags(shorter_side: int, image_size: float) -> int:
+    """JPEG can be decoded at 1/2, 1/4 or 1/8 scale in a fraction of the time. At least twice the
+    wanted size is kept for the area averaging: the result then differs from full decoding by
+    0.3 levels of 255 (benchmarks/speed/loading.py)."""
+    for factor, flags in (
+        (8, cv2.IMREAD_REDUCED_COLOR_8),
+        (4, cv2.IMREAD_REDUCED_COLOR_4),
+        (2, cv2.IMREAD_REDUCED_COLOR_2),
+    ):
+        if shorter_side >= 2 * factor * image_size:
+            return flags
+    return cv2.IMREAD_COLOR
+
+
+def _with_end_mark(data: bytes) -> bytes:
+    """A JPEG file that has all its pixels. Of others, decoders fill the rest in silence.
+
+    A file with its end mark is whole. Without it, bytes are added: where pixels are missing they
+    are taken for pixels, so that other bytes give another picture.
+
+    Raises:
+        UnusablePictureError: if pixels are missing.
+    """
+    stored = data.rstrip(b"\0")  # a download may have been given its full length at once
+    if stored.endswith(_END_OF_JPEG):
+        return data
+    first, second = (
+        _opencv(stored + more * 2000 + _END_OF_JPEG, cv2.IMREAD_GRAYSCALE)
+        for more in (b"\x12", b"\xa5")
+    )
+    if not np.array_equal(first, second):
+        raise UnusablePictureError("cut short")
+    return stored + _END_OF_JPEG
+
+
+def _deep_or_plain(data: bytes) -> NDArray[np.uint8]:
+    """By OpenCV as it is stored: pictures of 16 bits and more are scaled to 8."""
+    picture = _opencv(data, cv2.IMREAD_UNCHANGED)
+    if picture.ndim == 2:
+        picture = picture[:, :, None]
+    whole_numbers = picture.dtype.kind in "iu"
+    alpha = None
+    if picture.shape[2] == 4 and whole_numbers:
+        alpha = picture[:, :, 3:].astype(np.float32) / np.iinfo(picture.dtype).max
+    colours = picture[:, :, :3] if picture.shape[2] > 2 else picture[:, :, :1]
+    if picture.dtype != np.uint8:
+        colours = _to_8_bits(colours)
+    colours = np.broadcast_to(colours, (*colours.shape[:2], 3)).astype(np.float32)
+    if alpha is not None:
+        colours = colours * alpha + 255 * (1 - alpha)
+    return np.ascontiguousarray(np.rint(colours)).astype(np.uint8)
+
+
+def _to_8_bits(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Values of any type in [0, 255]: of their type's range, or stretched if they use little of it,
+    as 12 bits stored in 16 do.
+
+    Raises:
+        UnusablePictureError: if some are not finite.
+    """
+    if not np.isfinite(values).all():
+        raise UnusablePictureError("a picture with values that are no numbers")
+    lowest, highest = float(values.min()), float(values.max())
+    most = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
+    used = highest - lowest
+    if lowest < 0 or highest > most or 0 < used < _USED_RANGE * most:
+        most = used or 1.0  # a flat picture out of range becomes black
+        values = values.astype(np.float64) - lowest
+    return np.asarray(values * (255 / most), np.float32)
+
+
+def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
+    profile = _profile_of(picture)
+    try:
+        picture.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises a dozen kinds
+        cut = "truncated" in str(error).lower()
+        raise UnusablePictureError("cut short" if cut else "damaged") from None
+    picture = ImageOps.exif_transpose(picture)
+    alpha = None
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A")
+    if picture.mode not in ("RGB", "CMYK"):
+        picture = picture.convert("RGB")
+    picture = _to_srgb(picture, profile) if profile else picture.convert("RGB")
+    if alpha is not None:
+        white = Image.new("RGB", picture.size, "white")
+        picture = Image.composite(picture, white, alpha)
+    return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
+
+
+def _upright(picture: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
+    """A picture turned as the EXIF orientation of its header says."""
+    turned = Image.fromarray(picture)
+    turned.getexif()[_ORIENTATION] = header.getexif().get(_ORIENTATION, 1)
+    return np.asarray(ImageOps.exif_transpose(turned), np.uint8)
+
+
+_ORIENTATION = 0x0112  # EXIF's tag
+
+
+def _profile_of(header: Image.Image) -> bytes | None:
+    """The colour profile embedded in a file, unless its colours are sRGB already."""
+    profile = header.info.get("icc_profile")
+    return profile if profile and _space_of(profile) not in (None, "sRGB") else None
+
+
+@functools.lru_cache(maxsize=64)
+def _space_of(profile: bytes) -> str | None:
+    """The colours of a profile: "sRGB", another name, or None if it is damaged."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(opened).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    return "sRGB" if "srgb" in name.lower() else name or "another"
+
+
+@functools.lru_cache(maxsize=64)
+def _transform(profile: bytes, mode: str) -> Any:
+    """From a profile's colours to sRGB; None if it is not for pictures of this mode."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    try:
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except ImageCms.PyCMSError:
+        return None
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    transform = _transform(profile, picture.mode)
+    if transform is None:
+        return picture.convert("RGB")
+    converted = ImageCms.applyTransform(picture, transform)
+    return picture.convert("RGB") if converted is None else converted
+
+
+def _opencv(data: bytes, flags: int) -> NDArray[Any]:
+    """A picture as OpenCV decodes it.
+
+    Raises:
+        UnusablePictureError: if OpenCV cannot read it.
+    """
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:  # such as dimensions beyond its limit
+        if error.code == cv2.Error.STS_NO_MEM:
+            raise MemoryError from None
+        picture = None
+    if picture is None:
+        raise UnusablePictureError("not a picture that can be read")
+    return np.asarray(picture)

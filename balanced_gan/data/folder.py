@@ -1,0 +1,263 @@
+"""From a folder of picture files to a uint8 array of square pictures.
+
+The only module that knows crops; `decode` knows the file formats. Its results are RGB or grey,
+not in OpenCV's blue-green-red order.
+"""
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from balanced_gan.data.cache import StoredPictures, key_of, stored_or_made
+from balanced_gan.data.decode import UnusablePictureError, decode, quiet_decoders
+from balanced_gan.data.face_crop import SEARCH_SIDE, cut_faces
+from balanced_gan.data.finding import SUFFIXES, find_images
+from balanced_gan.errors import InputError
+from balanced_gan.settings import Settings
+from balanced_gan.terminal import quiet_libraries
+
+# Reasons that may be gone the next time: a cloud's or a network's file that is offline now.
+_FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory")
+_READ_AHEAD = 1024  # files in progress at once: enough for every thread, little memory
+
+
+class Crop(NamedTuple):
+    """How a picture becomes square.
+
+    Args:
+        mode: "center", "pad" or "stretch", see `fit_square`; or "face".
+        source_size: `(width, height)` of the middle to keep before the crop, in pixels of
+            the file; None for all.
+        faces: for mode "face", `(border, smallest, most)` of `cut_faces`.
+    """
+
+    mode: str
+    source_size: tuple[int | None, int | None] = (None, None)
+    faces: tuple[float, float, int] = (
+        Settings.face_margin,
+        Settings.face_smallest,
+        Settings.faces_per_picture,
+    )
+
+
+def load_folder(
+    path: str | Path,
+    image_size: int,
+    channels: int,
+    crop: str | Crop,
+    pattern: str | None = None,
+    max_images: int | None = None,
+    cache: Path | None = None,
+) -> tuple[NDArray[np.uint8] | StoredPictures, list[tuple[str, str]]]:
+    """Reads every picture in a folder and its subfolders, and skips unusable files.
+
+    Files are read in the order of their sorted paths, so the same folder gives the same
+    pictures on every system.
+
+    Args:
+        path: the folder. Links to other folders are not followed.
+        image_size: side of the square pictures in pixels.
+        channels: 3 for RGB, 1 for grey.
+        crop: how a picture becomes square: a `Crop`, or only its mode.
+        pattern: see `find_images`.
+        max_images: stop after this many good pictures; None for all.
+        cache: folder in which to keep decoded pictures and find them again; None to hold
+            them in memory, which also happens if the folder cannot be written.
+
+    Returns:
+        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and a list of
+        `(path relative to the folder, reason)`.
+
+    Raises:
+        InputError: if there is no such folder, or no usable picture in it.
+    """
+    root = Path(path)
+    crop = Crop(crop) if isinstance(crop, str) else crop
+    if not root.is_dir():
+        raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
+    names, left_out = find_images(root, pattern)
+    if not names:
+        raise InputError(_nothing_found(root, names, pattern))
+    shape = image_size, image_size, channels
+
+    def read(name: str) -> list[NDArray[np.uint8]] | str:
+        try:
+            return read_picture(root / name, image_size, channels, crop)
+        except MemoryError:
+            return "not enough memory"
+
+    def read_all(write: Callable[[bytes], object]) -> tuple[list[tuple[str, str]], bool]:
+        skipped, count = _read_all(names, max_images or sys.maxsize, read, write)
+        if count == 0:
+            raise InputError(_nothing_found(root, names, pattern))
+        return skipped, not any(reason.startswith(_FAILED_READS) for _, reason in skipped)
+
+    if cache:
+        how = {"max_images": max_images, "image_size": image_size, "channels": channels}
+        key = key_of(
+            root, names, **how, crop=crop.mode, source_size=crop.source_size, faces=crop.faces
+        )
+        with suppress(OSError):
+            pictures, skipped = stored_or_made(cache, key, shape, read_all)
+            return pictures, left_out + skipped
+    memory = io.BytesIO()
+    skipped, _ = read_all(memory.write)
+    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), left_out + skipped
+
+
+def _read_all(
+    names: Sequence[str],
+    limit: int,
+    read: Callable[[str], list[NDArray[np.uint8]] | str],
+    write: Callable[[bytes], object],
+) -> tuple[list[tuple[str, str]], int]:
+    """Writes the bytes of at most `limit` good pictures; returns `(skipped, count)`.
+
+    Decodes in threads: OpenCV releases Python's lock.
+    """
+    skipped, good, waiting = [], 0, iter(names)
+    with (
+        quiet_libraries() as terminal,
+        quiet_decoders(),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(
+            total=min(limit, len(names)),
+            desc="reading pictures",
+            leave=False,
+            delay=1,
+            file=terminal,
+        ) as progress,
+    ):
+        while chunk := list(islice(waiting, min(_READ_AHEAD, limit - good))):
+            for name, result in zip(chunk, pool.map(read, chunk), strict=True):
+                if isinstance(result, str):
+                    skipped.append((name, result))
+                    continue
+                for picture in result[: limit - good]:
+                    write(picture.tobytes())
+                    good += 1
+                    progress.update()
+    return skipped, good
+
+
+def _nothing_found(root: Path, names: Sequence[str], pattern: str | None) -> str:
+    found = f"{len(names)} found, none readable" if names else "none found"
+    wanted = f" whose path ends in {pattern!r}" if pattern else ""
+    others = len(find_images(root).names) - len(names)
+    hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
+    return (
+        f"No picture to train on: looked below {str(root.resolve())!r} for "
+        f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
+    )
+
+
+def read_picture(
+    path: Path, image_size: int, channels: int, crop: str | Crop
+) -> list[NDArray[np.uint8]] | str:
+    """Reads a file as square pictures.
+
+    Args:
+        path: of the file.
+        image_size, channels, crop: as in `load_folder`.
+
+    Returns:
+        A list of uint8 (image_size, image_size, channels): one picture, or with mode "face"
+        one for each face. If the file cannot be used, the reason as a string.
+    """
+    crop = Crop(crop) if isinstance(crop, str) else crop
+    border, smallest, most = crop.faces
+    data = _read_bytes(path)
+    if isinstance(data, str):
+        return data
+    # A face is only a part of the picture, so more pixels are needed.
+    needed = image_size if crop.mode != "face" else max(image_size / smallest, SEARCH_SIDE) / 2
+    # `source_size` counts pixels of the file at its full scale.
+    try:
+        picture = decode(data, needed, reduce=crop.source_size == (None, None))
+    except UnusablePictureError as unusable:
+        return str(unusable)
+    picture = cut_middle(picture, *crop.source_size)
+    try:
+        if crop.mode == "face":
+            squares = cut_faces(picture, image_size, border, smallest, most)
+        else:
+            squares = [fit_square(picture, image_size, crop.mode)]
+    except cv2.error:  # one line of pixels, shrunk to nothing
+        return "too thin"
+    if not squares:
+        return "no face found"
+    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
+    shape = image_size, image_size, channels
+    return [np.asarray(cv2.cvtColor(s, code), np.uint8).reshape(shape) for s in squares]
+
+
+def _read_bytes(path: Path) -> bytes | str:
+    """The content of a file that is worth decoding, or the reason why it is not."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return "a folder, not a file"
+        if not stat.S_ISREG(mode):
+            return "not a regular file"  # opening a pipe would wait forever
+        data = path.read_bytes()  # cv2.imread fails on non-ASCII names on Windows
+    except FileNotFoundError:
+        return "a link to nothing" if path.is_symlink() else "gone while reading"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
+    if not data:
+        return "an empty file"
+    return data
+
+
+def cut_middle(
+    picture: NDArray[np.uint8], width: int | None = None, height: int | None = None
+) -> NDArray[np.uint8]:
+    """The middle of a picture, at most this wide and high in pixels; None for all of it."""
+    top = max(0, picture.shape[0] - (height or picture.shape[0])) // 2
+    left = max(0, picture.shape[1] - (width or picture.shape[1])) // 2
+    return picture[top:, left:][:height, :width]
+
+
+def fit_square(picture: NDArray[np.uint8], size: int, mode: str) -> NDArray[np.uint8]:
+    """Makes a picture square.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        size: side of the result in pixels.
+        mode: "center" cuts the longer side, "pad" adds black borders on the shorter one,
+            "stretch" distorts.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
+    height, width = picture.shape[:2]
+    if mode == "center":
+        side = min(height, width)
+        picture = cut_middle(picture, side, side)
+    elif mode == "pad":
+        scale = size / max(height, width)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+        resized = _resize(picture, *inner)
+        picture = np.zeros((size, size, 3), np.uint8)
+        left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+        picture[top : top + inner[1], left : left + inner[0]] = resized
+    return _resize(picture, size, size)
+
+
+def _resize(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    # Area averaging is the only OpenCV interpolation that does not alias when it shrinks.
+    shrinks = picture.shape[1] >= width and picture.shape[0] >= height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation), np.uint8)

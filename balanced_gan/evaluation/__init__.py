@@ -1,0 +1,1 @@
+"""Metrics of how good generated pictures are."""

@@ -1,0 +1,1 @@
+"""From networks to picture files, sheets, plots and videos."""

@@ -1,0 +1,198 @@
+"""From seeds to latents to samples, and the networks that make them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from balanced_gan.errors import InputError
+from balanced_gan.files import is_compressed, printable
+from balanced_gan.runs.run import Run
+from balanced_gan.settings import Settings
+
+if TYPE_CHECKING:
+    import keras
+
+IMAGES = Path("images")  # below the folder the program is started in
+_AT_ONCE = 64  # samples in memory: a thousand need no more than a hundred
+# A network that is called keeps the results of all layers in memory: with 64, training took
+# 200 MiB more.
+_CALLED_AT_ONCE = 8
+
+
+def latents_of(
+    seeds: Iterable[int],
+    latent_dim: int,
+    truncation: float = 1.0,
+    prior: str = Settings.latent_prior,
+) -> NDArray[np.float32]:
+    """Draws one latent per seed, the same on every machine.
+
+    Args:
+        seeds: whole numbers from 0.
+        latent_dim: length of a latent.
+        truncation: factor in (0, 1]. Below 1, latents are closer to the mean, and pictures are
+            more ordinary and more alike.
+        prior: "normal" or "uniform", the one that the generator was trained with.
+
+    Returns:
+        (len(seeds), latent_dim).
+    """
+    rows = []
+    for seed in seeds:
+        random = np.random.default_rng(seed)
+        uniform = prior == "uniform"
+        rows.append(
+            random.uniform(-1, 1, latent_dim) if uniform else random.standard_normal(latent_dim)
+        )
+    return np.float32(truncation) * np.array(rows, np.float32)
+
+
+def samples_of(generator: "keras.Model", latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Makes samples with a generator while it trains.
+
+    The network is called directly: `predict` would have to compile before the first batch.
+
+    Args:
+        generator: latents -> samples.
+        latents: (N, latent_dim).
+
+    Returns:
+        Pictures (N, S, S, C) in [-1, 1], or points (N, 2).
+    """
+    parts = [
+        generator(latents[first : first + _CALLED_AT_ONCE])
+        for first in range(0, len(latents), _CALLED_AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def load_network(run: Run, file: Path) -> "keras.Model":
+    """Loads the EMA generator or the discriminator of a run. The file may be untrusted.
+
+    Args:
+        run: the run.
+        file: its `generator_file` or `discriminator_file`.
+
+    Raises:
+        InputError: if the file does not exist yet, or cannot be read.
+    """
+    import keras
+
+    if not file.exists():
+        when = "evaluation (--evaluate_every_minutes)" if run.name == "best" else "checkpoint"
+        raise InputError(f"There is no {str(file)!r}: training writes it with the first {when}.")
+    try:
+        if is_compressed(file):
+            raise ValueError("it is compressed, which no network of this program is")
+        # Safe mode: an untrusted file must not run its own code.
+        return keras.saving.load_model(file, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises a dozen kinds for a damaged file
+        reason = printable(str(error).splitlines()[0]) if str(error) else type(error).__name__
+        if "safe_mode" in str(error):  # Keras's sentence says how to run the code anyway
+            reason = "it holds code, which is never run"
+        raise InputError(f"{str(file)!r} cannot be loaded: {reason}") from None
+
+
+class Sampler:
+    """Makes samples from seeds, with the discriminator's confidence in each.
+
+    Args:
+        generator: latents -> pictures in [-1, 1], or points.
+        discriminator: pictures or points -> logits.
+        prior: see `latents_of`.
+        truncation: see `latents_of`.
+    """
+
+    def __init__(
+        self,
+        generator: "keras.Model",
+        discriminator: "keras.Model",
+        prior: str = Settings.latent_prior,
+        truncation: float = 1.0,
+    ) -> None:
+        self.generator = generator
+        self.discriminator = discriminator
+        self.prior = prior
+        self.truncation = truncation
+
+    def batches(
+        self, seeds: Sequence[int], what: str = "samples"
+    ) -> Iterator[tuple[list[int], NDArray[np.float32], NDArray[np.float64]]]:
+        """Makes samples batch by batch.
+
+        Args:
+            seeds: whole numbers from 0.
+            what: name of the progress bar.
+
+        Yields:
+            `(seeds, samples, confidences)`: at most 64 seeds, their samples, and the
+            discriminator's confidences in [0, 1], where 1 means surely real.
+        """
+        with tqdm(total=len(seeds), desc=what, unit="", leave=False, delay=1) as progress:
+            for first in range(0, len(seeds), _AT_ONCE):
+                some = list(seeds[first : first + _AT_ONCE])
+                # Always a full batch: another shape would be compiled again.
+                full = some + some[-1:] * (_AT_ONCE - len(some))
+                latents = latents_of(
+                    full, self.generator.input_shape[-1], self.truncation, self.prior
+                )
+                samples = self.generator.predict_on_batch(latents)
+                # In float64, so that a very sure discriminator still ranks the samples.
+                logits = np.asarray(self.discriminator.predict_on_batch(samples)[:, 0], np.float64)
+                yield some, samples[: len(some)], 1 / (1 + np.exp(-logits[: len(some)]))
+                progress.update(len(some))
+
+    def most_real(self, seeds: Sequence[int], count: int) -> list[int]:
+        """Picks the seeds whose samples the discriminator finds most real, the best first.
+
+        Args:
+            seeds: whole numbers from 0.
+            count: how many to keep.
+        """
+        scored = [
+            (confidence, seed)
+            for some, _, confidences in self.batches(seeds, "choosing")
+            for seed, confidence in zip(some, confidences, strict=True)
+        ]
+        return [seed for _, seed in sorted(scored, key=lambda pair: -pair[0])[:count]]
+
+
+def load_sampler(run: Run, best: bool, truncation: float) -> Sampler:
+    """Loads the networks of a run as a `Sampler`.
+
+    Args:
+        run: the run.
+        best: whether to use the networks of the best evaluation instead of the newest.
+        truncation: see `latents_of`.
+
+    Raises:
+        InputError: see `load_network`.
+    """
+    source = run.source(best)
+    return Sampler(
+        load_network(source, source.generator_file),
+        load_network(source, source.discriminator_file),
+        run.settings().latent_prior,
+        truncation,
+    )
+
+
+def free_folder(folder: Path) -> Path:
+    """The folder itself if it is empty or missing, else the first free `folder-2`, `-3`, ...
+
+    Raises:
+        InputError: if the path is a file.
+    """
+    candidate, number = folder, 1
+    while candidate.exists():
+        if not candidate.is_dir():
+            raise InputError(f"Pictures need a folder, not a file: out={str(candidate)!r}.")
+        if not any(candidate.iterdir()):
+            break
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate

@@ -1,0 +1,1 @@
+"""Systems that this one grew out of: their settings, networks and schedules."""

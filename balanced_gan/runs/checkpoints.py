@@ -1,0 +1,172 @@
+"""Checkpoints: everything that training changes, so that resuming a run does not alter it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from balanced_gan.errors import InputError
+from balanced_gan.files import atomic_open, atomic_write, is_compressed
+from balanced_gan.model.gan import BalancedGAN
+from balanced_gan.model.networks import is_plain, plain_copy
+from balanced_gan.runs.run import Run
+
+KEPT_CHECKPOINTS = 3  # about 42 MB each, with the default networks at 64x64
+
+
+def save_checkpoint(run: Run, gan: BalancedGAN, seconds: float) -> None:
+    """Saves all variables of a model, and its networks in files of their own.
+
+    Args:
+        run: the run that the model belongs to.
+        gan: a compiled model.
+        seconds: training time so far.
+
+    Raises:
+        FloatingPointError: if a variable is not finite; nothing is saved then.
+    """
+    generator = gan.recalibrated_generator()  # first: its new statistics are among the variables
+    arrays: dict[str, Any] = {
+        name: np.asarray(variable.value) for name, variable in named_variables(gan).items()
+    }
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise FloatingPointError(f"a weight was not finite at step {gan.steps_done}")
+    step = gan.steps_done
+    if run.history_file.exists():  # must not be behind the checkpoint after a power cut
+        with run.history_file.open("ab") as history:
+            os.fsync(history.fileno())
+    # Before the checkpoint: without them, a finished run would never get its last networks.
+    save_networks(run, generator, gan.discriminator)
+    folder = run.path / "checkpoints"
+    folder.mkdir(exist_ok=True)
+    for torn in folder.glob("*.tmp"):  # left by a killed process
+        torn.unlink(missing_ok=True)
+    # Straight to the file: 114 million parameters would take 1.7 GiB of memory.
+    with atomic_open(folder / f"step-{step:08d}.npz") as file:
+        np.savez(file, seconds=seconds, **arrays)
+    for old in _newest_first(run)[KEPT_CHECKPOINTS:]:
+        old.unlink(missing_ok=True)
+
+
+def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
+    """Restores the newest usable checkpoint into a compiled model.
+
+    Args:
+        run: the run to read from.
+        gan: a compiled model with the same settings.
+
+    Returns:
+        `(seconds, damaged)`: the training time until then, and the names of newer
+        checkpoints that could not be read. Without any checkpoint, the model does not
+        change and seconds is 0.
+
+    Raises:
+        InputError: if there are checkpoints and none can be read.
+    """
+    unusable: dict[str, Exception] = {}
+    variables = named_variables(gan)
+    for file in _newest_first(run):
+        try:
+            seconds, arrays = _read_checkpoint(file, variables)
+        except Exception as error:  # a damaged archive raises a dozen kinds
+            unusable[file.name] = error
+            continue
+        for variable, array in zip(variables.values(), arrays, strict=True):
+            variable.assign(array)
+        return seconds, list(unusable)
+    if unusable:
+        others = all(isinstance(error, InputError) for error in unusable.values())
+        why = "fits this version of the program" if others else "can be read"
+        raise InputError(
+            f"No checkpoint of {str(run.path)!r} {why}: {', '.join(unusable)}. "
+            "Start a new run with --new."
+        )
+    return 0.0, []
+
+
+def save_networks(run: Run, generator: keras.Model, discriminator: keras.Model) -> None:
+    """Writes both networks of a model.
+
+    Args:
+        run: the run to write to; its folder is created if missing.
+        generator: from `BalancedGAN.recalibrated_generator`.
+        discriminator: of the same model.
+    """
+    run.path.mkdir(exist_ok=True)
+    save_network(generator, run.generator_file)
+    if not is_plain(discriminator):
+        discriminator = plain_copy(discriminator)
+    save_network(discriminator, run.discriminator_file)
+
+
+def save_network(network: keras.Model, file: Path) -> None:
+    """Writes a network so that Keras can load it without this package.
+
+    Args:
+        network: with Keras's own layers only.
+        file: `generator_file` or `discriminator_file` of a run.
+    """
+    temporary = file.with_suffix(".tmp.keras")  # Keras insists on the suffix
+    try:
+        network.save(temporary)
+        atomic_write(file, temporary.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def all_variables(gan: BalancedGAN) -> list[Any]:
+    """Everything that training changes: networks, EMA, random states, counters, optimizers."""
+    return [
+        *gan.variables,
+        *gan.generator_optimizer.variables,
+        *gan.discriminator_optimizer.variables,
+    ]
+
+
+def named_variables(gan: BalancedGAN) -> dict[str, Any]:
+    """`all_variables` by name, so that arrays of equal shapes cannot change places in a file.
+
+    Returns:
+        A dict such as `{"generator/000-kernel": variable, "streak": ...}`. Names of layers are
+        not in it, since Keras numbers them anew for every model that a process builds.
+    """
+    names: dict[int, str] = {}
+    for part in ("generator", "discriminator", "ema_generator"):
+        for number, variable in enumerate(getattr(gan, part).variables):
+            names[id(variable)] = f"{part}/{number:03d}-{variable.name}"
+    for part in ("generator_optimizer", "discriminator_optimizer"):
+        for number, variable in enumerate(getattr(gan, part).variables):
+            names[id(variable)] = f"{part}/{number:03d}"
+    return {names.get(id(each), each.name): each for each in all_variables(gan)}
+
+
+def _newest_first(run: Run) -> list[Path]:
+    return sorted((run.path / "checkpoints").glob("step-*.npz"), reverse=True)
+
+
+def _read_checkpoint(
+    file: Path, variables: Mapping[str, Any]
+) -> tuple[float, list[NDArray[Any]]]:
+    """Reads `(seconds, arrays)` from a file, in the order of the variables; assigns nothing.
+
+    Raises:
+        InputError: if it was made by other networks.
+        Exception: of any kind, if it is damaged.
+    """
+    if is_compressed(file):
+        raise ValueError("compressed, which this program never does")
+    with np.load(file, allow_pickle=False) as stored:  # reading verifies the zip checksums
+        names = [name for name in stored.files if name != "seconds"]
+        # Versions before 2026-11-25 numbered the arrays, in the same order.
+        if names not in (list(variables), [f"v{i:04d}" for i in range(len(variables))]):
+            raise InputError("made by other networks")
+        arrays = [stored[name] for name in names]
+        seconds = float(stored["seconds"])
+    shapes = [tuple(variable.shape) for variable in variables.values()]
+    if [array.shape for array in arrays] != shapes:
+        raise InputError("made by other networks")
+    return seconds, arrays

@@ -1,0 +1,1 @@
+"""From a job to a trained run: start, callbacks, end."""

@@ -1,0 +1,298 @@
+"""The Keras callbacks that every run needs: one small class for each task.
+
+They show progress, write the history and checkpoints, and stop training that has diverged. The
+callbacks that watch a run are in `monitors`. None of them changes what the networks learn. All
+read the current step from the model's own counter, which keeps counting when a run is resumed.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from balanced_gan import memory
+from balanced_gan.errors import InputError
+from balanced_gan.model import workers
+from balanced_gan.runs import machine
+from balanced_gan.runs.checkpoints import all_variables, save_checkpoint
+from balanced_gan.runs.run import Run
+from balanced_gan.training.clock import Budget, Clock
+
+_TRIM_EVERY = 10  # seconds; each time costs 40 ms; once a minute, memory grew by 4 % in an hour
+
+
+class FileCallback(keras.callbacks.Callback):
+    """A callback that writes files and lets training continue if the disk refuses.
+
+    Args:
+        run: the run whose folder it writes to.
+    """
+
+    what = "a file"  # names the file in messages
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.failing = False
+
+    def attempt(self, write: Callable[[], object]) -> None:
+        """Calls `write`. If the disk refuses, says so once and lets training continue.
+
+        Raises:
+            InputError: if the run folder no longer exists.
+        """
+        try:
+            write()
+            self.failing = False
+        except OSError as error:
+            if not self.run.path.is_dir():
+                raise InputError(
+                    f"The run folder {str(self.run.path)!r} no longer exists, so training stopped."
+                ) from None
+            if not self.failing:
+                say(f"{self.what} could not be written ({error.strerror}); training continues")
+            self.failing = True
+
+
+def say(sentence: str) -> None:
+    """Prints a note above the progress line."""
+    tqdm.write(f"Note: {sentence}.", file=sys.stderr)
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stops training when a loss or a weight is NaN or infinite.
+
+    All workers stop after the same step, because they share the losses and weights.
+    """
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Checks the losses.
+
+        Raises:
+            FloatingPointError: if a loss is not finite.
+        """
+        if not np.isfinite([logs["loss_G"], logs["loss_D"]]).all():
+            raise FloatingPointError(f"a loss was not finite at step {self.model.steps_done}")
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Checks the weights.
+
+        Raises:
+            FloatingPointError: if a weight is not finite.
+        """
+        if not all(np.isfinite(variable.numpy()).all() for variable in all_variables(self.model)):
+            raise FloatingPointError(f"a weight was not finite at step {self.model.steps_done}")
+
+
+class Progress(keras.callbacks.Callback):
+    """The progress line: epoch, time left, speed, losses, gap, who trains, and G's share of turns.
+
+    It is a context manager, because Keras calls no `on_train_end` after an exception.
+
+    Args:
+        budget: how far the run is.
+        per_epoch: steps per epoch.
+        batch_size: samples per step.
+    """
+
+    def __init__(self, budget: Budget, per_epoch: int, batch_size: int) -> None:
+        super().__init__()
+        self.budget = budget
+        self.per_epoch = per_epoch
+        self.batch_size = batch_size
+        self.bar: Any = None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.refresh()
+            self.bar.close()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # A terminal is updated five times a second, a log file every half minute.
+        interval = 0.2 if sys.stderr.isatty() else 30
+        self.bar = tqdm(
+            desc="compiling",
+            total=1.0,
+            initial=self.budget.share_done(),
+            mininterval=interval,
+            bar_format="{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}",
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:  # the first step includes compiling, so speed counts from here
+            self.began = time.perf_counter()  # Windows updates its other clock 60 times a second
+        else:
+            speed = batch * self.batch_size / (time.perf_counter() - self.began)
+            turns = (
+                int(self.model.generator_turns.numpy()),
+                int(self.model.discriminator_turns.numpy()),
+            )
+            share = 100 * turns[0] / sum(turns)
+            trains = "+".join(name for name in ("G", "D") if logs[f"turn_{name}"])
+            self.bar.set_postfix_str(
+                f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
+                f"gap {logs['gap']:+.2f}, {trains} trains, G {share:.0f}%",
+                refresh=False,
+            )
+        epoch = -(-self.model.steps_done // self.per_epoch)
+        epochs = f"/{-(-self.budget.last_step // self.per_epoch)}" if self.budget.last_step else ""
+        self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
+        self.bar.update(self.budget.share_done() - self.bar.n)
+
+
+class History(FileCallback):
+    """Appends a row to history.csv after each step.
+
+    Args:
+        run: the run whose folder it writes to.
+        clock: gives the seconds of each row.
+        per_epoch: steps per epoch.
+    """
+
+    what = "history.csv"
+
+    def __init__(self, run: Run, clock: Clock, per_epoch: int) -> None:
+        super().__init__(run)
+        self.clock = clock
+        self.per_epoch = per_epoch
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.file, self.writer = self.run.open_history(self.model.steps_done)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        step = self.model.steps_done
+        row = [
+            step,
+            -(-step // self.per_epoch),
+            f"{self.clock.seconds():.2f}",
+            *(f"{float(logs[key]):.5f}" for key in ("loss_G", "loss_D", "gap")),
+            int(logs["turn_G"]),
+            int(logs["turn_D"]),
+        ]
+        self.attempt(lambda: self.writer.writerow(row))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.attempt(self.file.close)
+
+
+class Checkpoints(FileCallback):
+    """Saves a checkpoint at regular intervals and at the end.
+
+    Args:
+        run: the run whose folder it writes to.
+        clock: measures the interval.
+        every_minutes: minutes between two checkpoints.
+    """
+
+    what = "a checkpoint"
+
+    def __init__(self, run: Run, clock: Clock, every_minutes: float) -> None:
+        super().__init__(run)
+        self.clock = clock
+        self.every_seconds = 60 * every_minutes
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.last = self.clock.seconds()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.clock.seconds() - self.last >= self.every_seconds:
+            # `StopOnNaN` notices such a weight in the next loss, on all workers.
+            with suppress(FloatingPointError):
+                self.attempt(self._save)
+            self.last = self.clock.seconds()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.attempt(self._save)
+        if self.failing:
+            raise InputError(
+                f"The last checkpoint could not be saved in {str(self.run.path)!r}. Earlier "
+                "checkpoints are intact. Free some disk space and run the same command again."
+            )
+
+    def _save(self):
+        save_checkpoint(self.run, self.model, self.clock.seconds())
+
+
+class MetadataLog(FileCallback):
+    """Writes metadata.json when training starts and when it ends.
+
+    Args:
+        run: the run whose folder it writes to.
+        clock: measures the session.
+        batch_size: samples per step.
+        samples: their `changes.fingerprint`.
+    """
+
+    what = "metadata.json"
+
+    def __init__(self, run: Run, clock: Clock, batch_size: int, samples: dict[str, int]) -> None:
+        super().__init__(run)
+        self.clock = clock
+        self.batch_size = batch_size
+        self.samples = samples
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.first, self.before = self.model.steps_done, self.clock.seconds()
+        self.metadata: dict[str, Any] = {
+            "parameters": {
+                "generator": self.model.generator.count_params(),
+                "discriminator": self.model.discriminator.count_params(),
+            },
+            "batch_size": self.batch_size,
+            # A session that was killed has a beginning but no end.
+            "sessions": self.run.metadata()["sessions"],
+        }
+        self.session: dict[str, Any] = {
+            "began": machine.now(),
+            "machine": machine.machine(),
+            "workers": workers.cluster().count,
+            **self.samples,
+        }
+        self.metadata["sessions"].append(self.session)
+        self.attempt(lambda: self.run.save_metadata(self.metadata))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        seconds = self.clock.seconds() - self.before
+        batches = self.model.steps_done - self.first
+        self.session |= {
+            "ended": machine.now(),
+            "minutes": round(seconds / 60, 2),
+            "batches": batches,
+            "images_per_second": round(batches * self.batch_size / seconds, 1),
+        }
+        self.attempt(lambda: self.run.save_metadata(self.metadata))
+
+
+class Memory(keras.callbacks.Callback):
+    """Returns freed memory to the system every ten seconds; see `memory`.
+
+    Args:
+        clock: measures the interval.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.due = self.clock.seconds() + _TRIM_EVERY
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.clock.seconds() >= self.due:
+            memory.give_back()
+            self.due = self.clock.seconds() + _TRIM_EVERY

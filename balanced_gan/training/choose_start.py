@@ -1,0 +1,98 @@
+"""Chooses the networks that a new run begins with, by name or from its pictures."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from balanced_gan.errors import InputError
+from balanced_gan.evaluation.features import OUTLINES, shape_and_colour
+from balanced_gan.evaluation.metrics import kernel_distance
+from balanced_gan.model.build import build_gan
+from balanced_gan.model.start import COMPARED, Start, arrays_of, load_shipped
+from balanced_gan.output.sampling import load_network
+from balanced_gan.runs.registry import find_run
+from balanced_gan.settings import STARTS, Settings
+
+
+def find_start(settings: Settings, samples: Any) -> Start | None:
+    """The start that the settings ask for, or None to start from scratch.
+
+    Args:
+        settings: the run's settings.
+        samples: the training samples, see `output.kinds`.
+
+    Raises:
+        InputError: as `load_start`, or if the networks are not "light".
+    """
+    if settings.start == "scratch" or (settings.start == "auto" and settings.networks != "light"):
+        return None
+    if settings.networks != "light":
+        raise InputError(
+            f"Only the networks 'light' can use a start. Received: start={settings.start!r}, "
+            f"networks={settings.networks!r}"
+        )
+    return choose_start(samples) if settings.start == "auto" else load_start(settings.start)
+
+
+def load_start(name: str) -> Start:
+    """Loads a start that comes with this package, or a run's newest networks.
+
+    Args:
+        name: one of `settings.STARTS`, or a run as in `find_run`.
+
+    Raises:
+        InputError: if there is no such run, its networks are not "light", or a file is damaged.
+    """
+    if name in STARTS:
+        return load_shipped(name)
+    try:
+        run = find_run(name)
+    except InputError:
+        known = ", ".join(("auto", "scratch", *STARTS))
+        raise InputError(f"start must be {known} or a run. Received: start={name!r}") from None
+    settings = run.settings()
+    if settings.networks != "light":
+        raise InputError(
+            f"Only a run with the networks 'light' can be a start. Received: start={name!r}, whose "
+            f"networks are {settings.networks!r}"
+        )
+    gan = build_gan(settings)
+    gan.ema_generator.set_weights(load_network(run, run.generator_file).get_weights())
+    gan.discriminator.set_weights(load_network(run, run.discriminator_file).get_weights())
+    return Start(name, arrays_of(gan))
+
+
+def choose_start(pictures: Any) -> Start:
+    """Chooses the shipped start whose own pictures have the most similar outlines.
+
+    Colours are not compared, because networks learn them quickly. With colours, photographs of
+    portraits got the start of drawn scenes, and were twice as far from real ones after 12,800
+    pictures (benchmarks/ablations.md).
+
+    Args:
+        pictures: the training pictures, uint8 (N, S, S, C).
+    """
+    few = np.asarray(pictures[:COMPARED])
+    few = np.stack([cv2.resize(each, (64, 64), interpolation=cv2.INTER_AREA) for each in few])
+    if few.ndim == 3:
+        few = np.repeat(few[..., None], 3, 3)
+    found = outlines_of(few)
+    if len(found) == 1:  # the distance needs pairs
+        found = np.repeat(found, 2, 0)
+    starts = [load_shipped(name) for name in STARTS]
+    distances = [kernel_distance(start.arrays["outlines"], found) for start in starts]
+    return starts[int(np.argmin(distances))]
+
+
+def outlines_of(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The features that starts are compared by: `shape_and_colour` without the colours.
+
+    Args:
+        pictures: (N, 64, 64, 3).
+
+    Returns:
+        (N, 1764).
+    """
+    return shape_and_colour(pictures)[:, :OUTLINES]

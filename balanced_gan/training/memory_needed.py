@@ -1,0 +1,55 @@
+"""How much memory a training takes, from the sizes of its networks."""
+
+import math
+
+import keras
+
+from balanced_gan import memory
+from balanced_gan.errors import InputError
+from balanced_gan.model.gan import BalancedGAN
+
+# Fitted to benchmarks/speed/memory.py: what TensorFlow and the other libraries take;
+_BASE_MIB = 846
+# numbers kept for every weight: itself, its gradient, Adam's two, EMA, and copies for a checkpoint;
+_COPIES = 8.8
+# numbers kept for every activation of a forward pass, for the backward pass and in between.
+_PER_ACTIVATION = 1.66
+_NUMBER = 4 / 2**20  # MiB of a float32
+
+
+def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
+    """The peak memory of training, in MiB, within a quarter (benchmarks/README.md).
+
+    Args:
+        gan: the built model.
+        batch_size: samples in a batch.
+    """
+    weights = gan.generator.count_params() + gan.discriminator.count_params()
+    # The discriminator sees real and generated pictures.
+    activations = _activations(gan.generator) + 2 * _activations(gan.discriminator)
+    numbers = _COPIES * weights + _PER_ACTIVATION * activations * batch_size
+    return _BASE_MIB + _NUMBER * numbers
+
+
+def refuse_too_large(gan: BalancedGAN, batch_size: int) -> None:
+    """Checks that training fits into memory, before the system ends the process without a word.
+
+    Args:
+        gan: the built model.
+        batch_size: samples in a batch.
+
+    Raises:
+        InputError: if it cannot fit; the message names the options that help.
+    """
+    needed, there = mebibytes_needed(gan, batch_size), memory.limit() / 2**20
+    if needed > there:
+        raise InputError(
+            f"This training would need about {needed / 1024:.1f} GiB of memory, and there are "
+            f"{there / 1024:.1f}. A smaller --batch_size, --width or --image_size helps. "
+            f"Received: --batch_size {batch_size}"
+        )
+
+
+def _activations(network: keras.Model) -> int:
+    """Numbers that all layers of a network put out for one sample."""
+    return sum(math.prod(layer.output.shape[1:]) for layer in network.layers)

@@ -1,0 +1,267 @@
+"""The Keras callbacks that show how a run is doing: grids, warnings, evaluations, the report.
+
+They watch, draw and write. None of them changes what the networks learn.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from balanced_gan.evaluation import metrics
+from balanced_gan.evaluation.evaluate import compare, draw_samples, see
+from balanced_gan.files import atomic_write
+from balanced_gan.output.final_plots import write_final_plots
+from balanced_gan.output.kinds import Images, Points
+from balanced_gan.output.sampling import latents_of, samples_of
+from balanced_gan.runs.checkpoints import save_networks
+from balanced_gan.runs.run import Run
+from balanced_gan.training.callbacks import FileCallback, say
+from balanced_gan.training.clock import Budget, Clock
+from balanced_gan.views.report import write_report
+
+_COMPARED = 1000  # training pictures, at most, that evaluations compare with
+_MOST_TIME = 0.03  # largest share of the time for evaluations
+_FIRST_GRID = 50  # steps; doubles each time until the first regular grid
+_GRID_SEED = 1_000_000  # seed of the first latent; far from `--seed 0` and its neighbours
+_RECENT = 300  # steps that warnings are based on
+_NEAR_ZERO = 0.1  # nats; healthy losses stay around 0.69
+_HARDLY = 0.1  # share of the turns; `max_streak` guarantees at least 0.06
+_ALIKE = 0.3  # share of the real pictures' diversity
+_FIRST_REPORT, _REPORT_EVERY = 60, 300  # seconds; a report takes two or three
+_REPORT_TIME = 0.01  # largest share of the time for reports
+
+
+class Grids(FileCallback):
+    """Draws the samples of fixed latents over time.
+
+    There is a grid before training, after 50, 100, 200, ... steps until the first regular grid,
+    then at regular intervals, and at the end.
+
+    Args:
+        run: the run whose folder it writes to.
+        kind: draws the grid.
+        side: samples in each row and each column.
+        every_steps: intervals in steps; a grid is due at each multiple of any of them.
+        show: called with the path of each grid, or None.
+    """
+
+    what = "a grid"
+
+    def __init__(
+        self,
+        run: Run,
+        kind: Images | Points,
+        side: int,
+        every_steps: list[int],
+        show: Callable[[Path], None] | None = None,
+    ) -> None:
+        super().__init__(run)
+        self.kind = kind
+        self.side = side
+        self.every_steps = every_steps
+        self.show = show
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        seeds = range(_GRID_SEED, _GRID_SEED + self.side**2)
+        self.latents = latents_of(seeds, self.model.latent_dim, prior=self.model.latent_prior)
+        if self.model.steps_done == 0:
+            self._draw(self.run.grid_file(0))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        step = self.model.steps_done
+        due = self.every_steps
+        early = step % _FIRST_GRID == 0 and (step // _FIRST_GRID).bit_count() == 1
+        if any(step % every == 0 for every in due) or (early and step < min(due, default=0)):
+            self._draw(self.run.grid_file(step))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._draw(self.run.final_sheet)
+
+    def _draw(self, path: Path) -> None:
+        # 32 batches would take three times as long.
+        generator = self.model.recalibrated_generator(batches=8)
+        png = self.kind.grid_png(samples_of(generator, self.latents), self.side)
+        self.attempt(lambda: atomic_write(path, png))
+        if self.show and not self.failing:
+            self.show(path)
+
+
+class Health(keras.callbacks.Callback):
+    """Warns when training is going wrong.
+
+    Args:
+        run: the run; its events.csv records the warnings.
+        clock: gives the time of each warning.
+    """
+
+    def __init__(self, run: Run, clock: Clock) -> None:
+        super().__init__()
+        self.run = run
+        self.clock = clock
+        self.recent: deque[list[float]] = deque(maxlen=_RECENT)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        row = [float(logs[key]) for key in ("loss_G", "loss_D", "turn_G", "turn_D")]
+        self.recent.append(row)
+        if len(self.recent) < _RECENT or batch % 50:
+            return
+        loss_g, loss_d, turns_g, turns_d = np.mean(self.recent, axis=0)
+        if max(loss_g, loss_d) < _NEAR_ZERO:
+            self.warn(
+                "near zero",
+                "both losses are near zero, so the networks no longer learn from each other; a "
+                "new run with a higher --r1 or lower learning rates may help",
+            )
+        share = turns_g / (turns_g + turns_d)
+        if share < _HARDLY:
+            self.warn(
+                "no turns",
+                "the generator hardly gets a turn because the discriminator lags; a higher "
+                "--discriminator_learning_rate or a larger --margin may help",
+            )
+        if share > 1 - _HARDLY:
+            self.warn(
+                "no turns",
+                "the discriminator hardly gets a turn because the generator lags; a lower "
+                "--discriminator_learning_rate, a higher --r1 or a larger --margin may help",
+            )
+
+    def warn(self, event: str, sentence: str) -> None:
+        """Prints and records a warning, once in a run.
+
+        Args:
+            event: a word or two that identifies the warning in events.csv.
+            sentence: the warning, without a full stop.
+        """
+        if event not in [row["event"] for row in self.run.events()]:
+            say(sentence)
+            self.run.add_event(self.model.steps_done, self.clock.seconds(), event, sentence)
+
+
+class Evaluations(FileCallback):
+    """Evaluates the pictures at regular intervals and keeps the best networks.
+
+    The best networks have the smallest kernel distance ("mmd") to the training pictures. It rises
+    when pictures fall apart, and also when they lose diversity.
+
+    Args:
+        run: the run whose folder it writes to.
+        clock: measures the interval.
+        real: the training pictures, uint8 (N, S, S, C).
+        every_minutes: minutes between two evaluations. The interval grows if evaluations would
+            take more than 3 % of the time.
+        health: warns about lost diversity.
+    """
+
+    what = "an evaluation"
+
+    def __init__(
+        self, run: Run, clock: Clock, real: Any, every_minutes: float, health: Health
+    ) -> None:
+        super().__init__(run)
+        self.clock = clock
+        self.health = health
+        some = np.random.default_rng(0).permutation(len(real))[:_COMPARED]
+        self.real = see(real[some])
+        self.real_diversity = metrics.diversity(self.real.features)
+        self.every_seconds = 60 * every_minutes
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.rows = self.run.evaluations(self.model.steps_done)
+        self.due = self.clock.seconds() + self.every_seconds
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.clock.seconds() >= self.due:
+            began = self.clock.seconds()
+            self._measure()
+            took = self.clock.seconds() - began
+            self.due = began + max(self.every_seconds, took / _MOST_TIME)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.rows:  # a run that was too short for the first one needs none at its end
+            self._measure()
+
+    def _measure(self) -> None:
+        minutes = self.clock.seconds() / 60
+        generator = self.model.recalibrated_generator()
+        samples = draw_samples(generator, self.model.latent_prior)
+        measured = compare(see(samples), self.real)
+        del measured["swd_levels"]
+        best = min((row["mmd"] for row in self.rows), default=np.inf)
+        self.rows.append({"step": self.model.steps_done, "minutes": minutes, **measured})
+        self.attempt(lambda: self.run.save_evaluations(self.rows))
+        if measured["mmd"] < best:
+            self.attempt(lambda: save_networks(self.run.best, generator, self.model.discriminator))
+        if measured["diversity"] < _ALIKE * self.real_diversity:
+            self.health.warn(
+                "alike",
+                "the pictures have less than a third of the diversity of the real ones; --best "
+                "uses the best networks so far, and a new run with lower learning rates, a higher "
+                "--r1 or more pictures may do better",
+            )
+
+
+class FinalPlots(FileCallback):
+    """Draws the plot of the losses and the animation at the end of training.
+
+    Args:
+        run: the run; its history and grids are complete by then.
+        budget: after Ctrl-C there is no animation, so that the user need not wait.
+    """
+
+    what = "the plot or the animation"
+
+    def __init__(self, run: Run, budget: Budget) -> None:
+        super().__init__(run)
+        self.budget = budget
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.attempt(lambda: write_final_plots(self.run, animated=not self.budget.asked))
+
+
+class Report(FileCallback):
+    """Writes report.html a minute after the start, then at regular intervals and at the end.
+
+    Args:
+        run: the run whose folder it writes to.
+        clock: measures the intervals.
+    """
+
+    what = "report.html"
+
+    def __init__(self, run: Run, clock: Clock) -> None:
+        super().__init__(run)
+        self.clock = clock
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.due = self.clock.seconds() + _FIRST_REPORT
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.clock.seconds() >= self.due:
+            began = self.clock.seconds()
+            self.attempt(lambda: write_report(self.run))
+            took = self.clock.seconds() - began
+            self.due = began + max(_REPORT_EVERY, took / _REPORT_TIME)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.attempt(lambda: write_report(self.run))
+
+
+def preview(file: Path) -> None:
+    """Draws a PNG file in the terminal, in half-blocks, above the progress line."""
+    from rich.console import Console
+    from rich_pixels import Pixels
+
+    console = Console(stderr=True)
+    with Image.open(file) as grid:
+        side = max(2, min(console.width, 2 * (console.height - 4), grid.width))
+        small = grid.convert("RGB").resize((side, side), Image.Resampling.BOX)
+    with tqdm.external_write_mode(file=sys.stderr):
+        console.print(Pixels.from_image(small))

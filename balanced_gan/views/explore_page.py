@@ -1,0 +1,227 @@
+"""The explorer's page: sliders, gallery and animation, built with Gradio.
+
+It is served to this machine only. Every picture on it follows from the page alone: two seeds, how
+they are mixed, truncation, and six directions.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from balanced_gan.output.sampling import free_folder
+from balanced_gan.output.video import interpolate_files
+from balanced_gan.views.explorer import DIRECTIONS, Explorer
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+_SHOWN_SIDE = 384  # pixels on the page
+_BUTTONS = ["fullscreen", "download"]  # but not "share", which publishes the picture
+_VIDEO = {"frames_between": 50, "frames_per_second": 25, "video_side": 256}
+
+
+def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarges a picture to the size shown on the page, in RGB."""
+    side = (_SHOWN_SIDE, _SHOWN_SIDE)
+    large = cv2.resize(picture, side, interpolation=cv2.INTER_CUBIC).reshape(*side, -1)
+    return np.broadcast_to(large, (*side, 3)).astype(np.uint8, copy=False)
+
+
+def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
+    """Builds the page; `serve` shows it.
+
+    Args:
+        explorer: makes the pictures.
+        title: of the page.
+        folder: where saved pictures go.
+    """
+    import gradio as gr
+
+    with gr.Blocks(title=title, analytics_enabled=False) as page:
+        gr.Markdown(f"# {title}")
+        with gr.Row():
+            with gr.Column():
+                seen = _picture_column()
+            with gr.Column():
+                values = _slider_column()
+            with gr.Column():
+                first_seed, gallery = _gallery_column()
+        with gr.Row():
+            keep = gr.Button("Save picture and latent", elem_id="save")
+            begin = gr.Button("Remember as start")
+            finish = gr.Button("Remember as end")
+            play = gr.Button("Animate from start to end")
+        said = gr.Markdown(elem_id="said")
+        video = gr.Video(
+            label="From start to end and back", autoplay=True, loop=True, buttons=["download"]
+        )
+        _connect_sliders(explorer, page, values, seen)
+        _connect_gallery(explorer, page, first_seed, gallery, seed=values[0])
+        _connect_saving(explorer, folder, keep, values, said)
+        _connect_animation(explorer, folder, (begin, finish, play), values, said, video)
+    return page
+
+
+# The parts of the page; Gradio's components are untyped.
+
+
+def _picture_column() -> list[Any]:
+    """The picture, its nearest training picture, and the discriminator's confidence."""
+    import gradio as gr
+
+    picture = gr.Image(label="Generated", elem_id="picture", interactive=False, buttons=_BUTTONS)
+    confidence = gr.Markdown(elem_id="confidence")
+    nearest = gr.Image(
+        label="Nearest training picture", interactive=False, height=200, buttons=_BUTTONS
+    )
+    return [picture, nearest, confidence]
+
+
+def _slider_column() -> list[Any]:
+    """Two seeds, how they are mixed, truncation, and the directions."""
+    import gradio as gr
+
+    seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
+    other = gr.Number(1, label="Mix with seed", precision=0, minimum=0)
+    mix = gr.Slider(0, 1, 0, step=0.01, label="Share of the other seed", elem_id="mix")
+    truncation = gr.Slider(0.1, 1, 1, step=0.05, label="Truncation: lower is more ordinary")
+    amounts = [
+        gr.Slider(-4, 4, 0, step=0.1, label=f"Direction {n}", elem_id=f"direction-{n}")
+        for n in range(1, DIRECTIONS + 1)
+    ]
+    return [seed, other, mix, truncation, *amounts]
+
+
+def _gallery_column() -> tuple[Any, Any]:
+    """The gallery's first seed, and the gallery."""
+    import gradio as gr
+
+    first_seed = gr.Number(0, label="Gallery from seed", precision=0, minimum=0)
+    gallery = gr.Gallery(
+        columns=3,
+        height=620,
+        allow_preview=False,
+        label="Choose one",
+        elem_id="gallery",
+        buttons=[],
+    )
+    return first_seed, gallery
+
+
+def _connect_sliders(explorer: Explorer, page: Any, values: list[Any], seen: list[Any]) -> None:
+    """Each change of a value shows another picture."""
+
+    def show(*values: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
+        sight = explorer.see(_latent_of(explorer, *values))
+        return (
+            enlarged(sight.picture),
+            None if sight.nearest is None else enlarged(sight.nearest),
+            f"The discriminator's confidence that this is real: {sight.confidence:.0%}.",
+        )
+
+    seed, other, *sliders = values
+    for slider in sliders:
+        slider.input(show, values, seen, show_progress="hidden", trigger_mode="always_last")
+    for number in (seed, other):
+        number.change(show, values, seen, show_progress="hidden")
+    page.load(show, values, seen)
+
+
+def _connect_gallery(
+    explorer: Explorer, page: Any, first_seed: Any, gallery: Any, seed: Any
+) -> None:
+    """A click on a picture of the gallery chooses its seed."""
+    import gradio as gr
+
+    def pictures_from(first_seed: float) -> list[tuple[NDArray[np.uint8], str]]:
+        first = int(first_seed)
+        pictures = explorer.gallery(first)
+        return [
+            (enlarged(picture), f"seed {first + number}") for number, picture in enumerate(pictures)
+        ]
+
+    def chosen(first: float, event: gr.SelectData) -> int:
+        return int(first) + event.index
+
+    page.load(pictures_from, first_seed, gallery)
+    first_seed.change(pictures_from, first_seed, gallery)
+    gallery.select(chosen, first_seed, seed)
+
+
+def _connect_saving(
+    explorer: Explorer, folder: Path, keep: Any, values: list[Any], said: Any
+) -> None:
+    def save(*values: float) -> str:
+        return f"Saved {explorer.save(_latent_of(explorer, *values), folder)} and its latent."
+
+    keep.click(save, values, said)
+
+
+def _connect_animation(
+    explorer: Explorer,
+    folder: Path,
+    buttons: tuple[Any, Any, Any],
+    values: list[Any],
+    said: Any,
+    video: Any,
+) -> None:
+    """Two buttons remember the latents between which the third one animates."""
+    import gradio as gr
+
+    def remember_start(*values: float) -> tuple[list[float], str]:
+        return _latent_of(explorer, *values).tolist(), "Start remembered."
+
+    def remember_end(*values: float) -> tuple[list[float], str]:
+        return _latent_of(explorer, *values).tolist(), "End remembered."
+
+    def animate(start: list[float] | None, end: list[float] | None) -> str:
+        if start is None or end is None:
+            raise gr.Error("Remember a start and an end first.")
+        ends = np.array([start, end], np.float32)
+        out = free_folder(folder / "animation")
+        files = interpolate_files(explorer.generator, out, ends, explorer.prior, **_VIDEO)
+        return str(files[0])
+
+    start, end = gr.State(None), gr.State(None)
+    begin, finish, play = buttons
+    begin.click(remember_start, values, [start, said])
+    finish.click(remember_end, values, [end, said])
+    play.click(animate, [start, end], video)
+
+
+def _latent_of(
+    explorer: Explorer,
+    seed: float,
+    other_seed: float,
+    mix: float,
+    truncation: float,
+    *amounts: float,
+) -> NDArray[np.float32]:
+    """The latent of the values on the page."""
+    return explorer.latent(int(seed), int(other_seed), mix, truncation, amounts)
+
+
+def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -> None:
+    """Serves a page to this machine until Ctrl-C.
+
+    Args:
+        page: from `build_page`.
+        open_browser: whether to open it at once.
+        say: called with its address.
+    """
+    _, address, _ = page.launch(
+        server_name="127.0.0.1",
+        share=False,
+        inbrowser=open_browser,
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    say(address)
+    try:
+        page.block_thread()
+    finally:
+        page.close()

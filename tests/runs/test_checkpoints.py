@@ -1,0 +1,156 @@
+import errno
+
+import keras
+import numpy as np
+import pytest
+
+from balanced_gan import BalancedGAN, InputError, Settings, build_discriminator, build_generator
+from balanced_gan.model.networks import is_plain
+from balanced_gan.presets.networks import NETWORKS
+from balanced_gan.runs.checkpoints import (
+    KEPT_CHECKPOINTS,
+    all_variables,
+    load_checkpoint,
+    named_variables,
+    save_checkpoint,
+    save_networks,
+)
+from balanced_gan.runs.registry import create_run
+
+
+def tiny_gan(seed=0):
+    keras.utils.set_random_seed(seed)
+    gan = BalancedGAN(
+        build_generator(32, latent_dim=8, width=4), build_discriminator(32, width=4), seed=seed
+    )
+    gan.compile()
+    return gan
+
+
+def test_checkpoint_round_trip_is_exact(workplace, face_batch):
+    run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
+    gan.train_step(face_batch)
+    save_checkpoint(run, gan, seconds=12.5)
+    other = tiny_gan(seed=9)
+    assert load_checkpoint(run, other) == (12.5, [])
+    for _ in range(3):  # both go on alike: random states, optimizers and counters came along
+        logs = gan.train_step(face_batch), other.train_step(face_batch)
+        assert {k: float(v) for k, v in logs[0].items()} == {
+            k: float(v) for k, v in logs[1].items()
+        }
+    for mine, theirs in zip(gan.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_arrays_have_the_names_of_their_variables(workplace):
+    gan = tiny_gan()
+    named = named_variables(gan)
+    assert list(named.values()) == all_variables(gan)  # no two share a name
+    another = named_variables(tiny_gan())  # whose layers Keras gave other numbers
+    assert list(another) == list(named)
+    assert named["generator/000-kernel"] is gan.generator.variables[0]
+    assert named["streak"] is gan.streak
+
+
+def test_a_checkpoint_with_arrays_that_changed_places_is_refused(workplace):
+    run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
+    save_checkpoint(run, gan, 1.0)
+    (file,) = (run.path / "checkpoints").iterdir()
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    names = list(arrays)
+    gamma, beta = (next(n for n in names if n.endswith(end)) for end in ("gamma", "beta"))
+    assert arrays[gamma].shape == arrays[beta].shape
+    swapped = {gamma: beta, beta: gamma}
+    np.savez(file, **{swapped.get(name, name): arrays[swapped.get(name, name)] for name in names})
+    with pytest.raises(InputError, match=r"No checkpoint of .* fits"):
+        load_checkpoint(run, gan)
+
+
+def test_a_checkpoint_of_a_former_version_is_read(workplace, face_batch):
+    run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
+    gan.train_step(face_batch)
+    arrays = {f"v{n:04d}": v.numpy() for n, v in enumerate(all_variables(gan))}
+    np.savez(run.path / "checkpoints" / "step-00000001.npz", seconds=3.0, **arrays)
+    other = tiny_gan(seed=9)
+    assert load_checkpoint(run, other) == (3.0, [])
+    for mine, theirs in zip(all_variables(gan), all_variables(other), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, face_batch):
+    run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
+    for second in range(KEPT_CHECKPOINTS + 2):
+        gan.train_step(face_batch)
+        save_checkpoint(run, gan, second)
+    files = sorted((run.path / "checkpoints").iterdir())
+    assert [file.name for file in files] == [f"step-{n:08d}.npz" for n in (3, 4, 5)]
+
+    data = files[-1].read_bytes()
+    files[-1].write_bytes(data[: len(data) // 2])  # torn
+    at = data.index(b"generator/000-kernel.npy") + 200
+    files[-2].write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])  # one bit flipped
+    fresh = tiny_gan()
+    assert load_checkpoint(run, fresh) == (2.0, [files[-1].name, files[-2].name])
+    assert int(fresh.batches) == 3
+    files[0].write_bytes(b"")
+    with pytest.raises(InputError, match=r"No checkpoint of .* can be read"):
+        load_checkpoint(run, fresh)
+
+
+def test_a_checkpoint_has_its_networks_and_needs_no_folder(workplace, monkeypatch):
+    run = create_run(Settings(), "drawn-faces")
+    (run.path / "checkpoints").rmdir()
+    gan = tiny_gan()
+    save_checkpoint(run, gan, 1.0)
+    assert load_checkpoint(run, gan) == (1.0, [])
+    run.generator_file.unlink()
+    torn = run.path / "checkpoints" / "step-00000007.npz.tmp"
+    torn.touch()
+
+    def full_disk(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(run, gan, 2.0)
+    # The next start goes on from the checkpoint before, or has nothing left to do but to be seen.
+    assert run.generator_file.exists() and not torn.exists()
+
+
+def test_saved_networks_need_nothing_but_keras(workplace):
+    run = create_run(Settings(), "drawn-faces")
+    networks = (
+        build(32, 3, *rest)
+        for build, rest in zip(NETWORKS["dcgan"], ((8, 4), (4, 0.0)), strict=True)
+    )
+    gan = BalancedGAN(*networks)
+    assert not is_plain(gan.discriminator)
+    save_networks(run, gan.recalibrated_generator(), gan.discriminator)
+    for file in (run.generator_file, run.discriminator_file):
+        assert is_plain(keras.saving.load_model(file))
+
+
+def test_checkpoint_of_other_networks_is_refused(workplace):
+    run = create_run(Settings(), "drawn-faces")
+    save_checkpoint(run, tiny_gan(), 0)
+    wider = BalancedGAN(
+        build_generator(32, latent_dim=8, width=8), build_discriminator(32, width=4)
+    )
+    wider.compile()
+    before = [v.value.numpy() for v in wider.variables]
+    with pytest.raises(InputError, match="fits this version of the program"):
+        load_checkpoint(run, wider)
+    assert all(np.array_equal(a, b) for a, b in zip(before, wider.variables, strict=True))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(workplace):
+    run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
+    save_checkpoint(run, gan, 0)
+    gan.discriminator.trainable_variables[0].assign(
+        np.nan * gan.discriminator.trainable_variables[0]
+    )
+    gan.batches.assign(7)
+    with pytest.raises(FloatingPointError, match="not finite at step 7"):
+        save_checkpoint(run, gan, 1)
+    assert len(list((run.path / "checkpoints").iterdir())) == 1

@@ -1,0 +1,90 @@
+import re
+
+from conftest import TINY
+from pages import Page, frames
+
+from balanced_gan import processor
+from balanced_gan.runs.run import Run
+from balanced_gan.views.report import write_report
+
+
+def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
+    page = Page(tiny_run.report_file)
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert len(page.pictures) == 2  # newest grid and real pictures
+    for promised in (
+        "Run 001-drawn-faces",
+        "8 batches, 64 pictures seen",
+        "--run 001-drawn-faces --minutes 60",
+        f"{processor.instructions()}, oneDNN {processor.onednn()}",
+        "learning_rate_decay",
+        "began from the start neutral",
+    ):
+        assert promised in page.text
+    assert [frame["label"] for frame in frames(tiny_run)] == [
+        "before training",
+        *(f"after {n} batches" for n in (2, 4, 6, 8)),
+        "newest",
+    ]
+    charts = tiny_run.report_file.read_text(encoding="utf-8").count("Plotly.newPlot(")
+    assert charts >= 3  # losses, gap, turns; Plotly's own text may have more
+
+
+def test_names_and_texts_are_escaped(tiny_run):
+    tiny_run.add_event(1, 1.0, "x", "<script>alert(1)</script>")
+    renamed = Run(tiny_run.path.with_name("001-<b>evil"))
+    tiny_run.path.rename(renamed.path)
+    text = write_report(renamed).read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in text and "<b>evil" not in text
+
+
+def test_quality_and_nearest_pictures_are_shown_once_measured(tiny_run, train_py):
+    before = Page(tiny_run.report_file)
+    assert "coverage" not in before.text
+    assert train_py("--TYPE", "evaluate")[0] == 0
+    code, out, _ = train_py("--TYPE", "report")
+    assert code == 0 and "report.html" in out
+    after = Page(tiny_run.report_file)
+    assert "coverage" in after.text and len(after.pictures) == 3
+    (tiny_run.path / "metrics.json").write_text("{")
+    write_report(tiny_run)
+    assert "coverage" not in Page(tiny_run.report_file).text
+
+
+def test_several_runs_side_by_side(tiny_run, train_py, workplace):
+    assert train_py(*TINY, "--epochs", 1, "--margin", 0.3)[0] == 0
+    code, out, _ = train_py("--TYPE", "report", "--compare", "1")
+    assert code == 0 and "002-drawn-faces, 001-drawn-faces" in out
+    page = Page(workplace / "runs" / "comparison.html")
+    assert len(page.pictures) == 4
+    assert "Settings that differ" in page.text
+    assert re.search(r"margin\s*0\.3\s*0\.7", page.text)
+
+
+def test_a_page_of_points_and_of_a_run_just_begun(points_run):
+    assert "Run 001-sine" in Page(points_run.report_file).text
+    for file in [
+        *(points_run.path / "grids").iterdir(),
+        points_run.history_file,
+        points_run.path / "final.png",
+    ]:
+        file.unlink()
+    (points_run.path / "metadata.json").write_text("[]")
+    assert "No grid has been drawn yet" in Page(write_report(points_run)).text
+
+
+def test_list_shows_every_run(tiny_run, points_run, train_py, workplace):
+    points_run.path.rename(points_run.path.with_name("002-sine"))
+    broken = workplace / "runs" / "003-broken\x1b[31m"
+    broken.mkdir()
+    (broken / "settings.json").write_text("{")
+    code, out, _ = train_py("--TYPE", "list")
+    lines = out.splitlines()
+    assert code == 0 and "\x1b" not in out and len(lines) == 4
+    assert "cannot be used" in lines[1] and "a sine curve" in lines[2]
+    assert re.match(r"001-drawn-faces +64 +0\.\d +32 ", lines[3])
+
+
+def test_list_without_runs_says_how_to_make_one(train_py):
+    code, out, _ = train_py("--TYPE", "list")
+    assert code == 0 and "train.py --path FOLDER" in out
