@@ -148,9 +148,7 @@ def _newest_first(run: Run) -> list[Path]:
     return sorted((run.path / "checkpoints").glob("step-*.npz"), reverse=True)
 
 
-def _read_checkpoint(
-    file: Path, variables: Mapping[str, Any]
-) -> tuple[float, list[NDArray[Any]]]:
+def _read_checkpoint(file: Path, variables: Mapping[str, Any]) -> tuple[float, list[NDArray[Any]]]:
     """Reads `(seconds, arrays)` from a file, in the order of the variables; assigns nothing.
 
     Raises:

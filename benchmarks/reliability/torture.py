@@ -36,7 +36,8 @@ TINY = {"image_size": 32, "width": 4, "latent_dim": 8, "batch_size": 8, "max_ima
 TINY |= {"precision": "float32", "evaluate_every_minutes": 0, "grid_every_steps": 40}
 TINY_OPTIONS = [str(part) for name, value in TINY.items() for part in (f"--{name}", value)]
 EVERY_SECONDS = 1.2  # between two checkpoints of a run that is killed
-FORMATS = {"jpg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WEBP", "tif": "TIFF"}
+FORMATS = {"jpg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WEBP", "tif": "TIFF", "gif": "GIF"}
+FORMATS |= {"avif": "AVIF"}
 MEMORY_LIMIT = 4 * 2**30  # bytes of address space of a process that reads damaged pictures
 TIME_LIMIT = 10  # seconds a picture
 
@@ -236,8 +237,9 @@ def torture_by_pictures(count):
             buffer = io.BytesIO()
             other = Image.fromarray(picture).convert(["RGB", "L", "RGB", "P"][number % 4])
             options = {"progressive": number % 2 == 1} if kind == "JPEG" else {}
-            if kind == "WEBP":
-                other, options = other.convert("RGB"), {"lossless": number % 2 == 1}
+            if kind in ("WEBP", "AVIF"):
+                other = other.convert("RGB")
+                options = {"lossless": number % 2 == 1} if kind == "WEBP" else {}
             if kind == "JPEG":
                 other = other.convert("RGB" if number % 3 else "L")
             if kind == "TIFF":
@@ -253,7 +255,7 @@ def torture_by_pictures(count):
     counts = [count, len(crashes), len(hangs), len(wrong), refused]
     publish(
         "Damaged pictures",
-        f"{count} files made from 60 small pictures in five formats: cut, bits flipped, spliced, "
+        f"{count} files made from 84 small pictures in seven formats: cut, bits flipped, spliced, "
         f"sizes in headers overwritten, parts repeated or zeroed, a tenth under another format's "
         f"name; read in processes that may use {MEMORY_LIMIT / 2**30:.0f} GiB of address space.",
         table(
