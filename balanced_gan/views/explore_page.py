@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
 _SHOWN_SIDE = 384  # pixels on the page
-_BUTTONS = ["fullscreen", "download"]  # but not "share", which publishes the picture
+_BUTTONS: Any = ["fullscreen", "download"]  # but not "share", which publishes the picture
 _VIDEO = {"frames_between": 50, "frames_per_second": 25, "video_side": 256}
 
 
