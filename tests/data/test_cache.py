@@ -71,6 +71,7 @@ def test_without_a_place_to_write_pictures_are_held_in_memory(folder, store, fac
     np.testing.assert_array_equal(load(folder, store)[0], faces[:5])
 
 
+@pytest.mark.crash
 def test_an_interrupted_store_leaves_nothing(folder, store, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt

@@ -78,6 +78,7 @@ def test_a_checkpoint_of_a_former_version_is_read(workplace, face_batch):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.crash
 def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, face_batch):
     run, gan = create_run(Settings(), "drawn-faces"), tiny_gan()
     for second in range(KEPT_CHECKPOINTS + 2):
@@ -98,6 +99,7 @@ def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, fac
         load_checkpoint(run, fresh)
 
 
+@pytest.mark.crash
 def test_a_checkpoint_has_its_networks_and_needs_no_folder(workplace, monkeypatch):
     run = create_run(Settings(), "drawn-faces")
     (run.path / "checkpoints").rmdir()

@@ -95,6 +95,7 @@ def test_history_forgets_what_the_checkpoint_does_not_know(workplace):
     ]
 
 
+@pytest.mark.crash
 def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
     file = tmp_path / "a"
     atomic_write(file, b"old")
@@ -105,6 +106,7 @@ def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.crash
 def test_write_whole_leaves_nothing_of_what_was_stopped(tmp_path):
     with pytest.raises(KeyboardInterrupt), atomic_open(tmp_path / "a") as file:
         file.write(b"half")

@@ -234,6 +234,7 @@ def let_alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
+@pytest.mark.crash
 def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, let_alone, how):
     process = start(workplace, *LONG_ENOUGH)
     if how == "kill":
