@@ -1,7 +1,7 @@
 import sys
 
 try:
-    from balanced_gan.cli.main import main
+    from balanced_gan.cli import main
 except ModuleNotFoundError as missing:
     sys.exit(f"Error: {missing}. Install what is needed: python -m pip install -r requirements.txt")
 

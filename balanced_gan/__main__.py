@@ -1,5 +1,5 @@
 """`python -m balanced_gan`: the same as `python train.py`."""
 
-from balanced_gan.cli.main import main
+from balanced_gan.cli import main
 
 main()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from balanced_gan.cli.main import COMMANDS
+from balanced_gan.cli.commands import COMMANDS
 from balanced_gan.cli.options import TYPES
 
 PAGE = Path(__file__).with_name("options.md")

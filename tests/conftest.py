@@ -9,7 +9,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 import pytest
 
-from balanced_gan.cli import main
+from balanced_gan.cli import commands
 from balanced_gan.data.drawn_faces import draw_faces
 from balanced_gan.evaluation import metrics
 from balanced_gan.runs.run import Run
@@ -36,7 +36,7 @@ def train_py(workplace, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["train.py", *map(str, args)])
         code = 0
         try:
-            main.main()
+            commands.main()
         except SystemExit as stop:
             code = stop.code
         out, err = capsys.readouterr()
@@ -54,7 +54,7 @@ def trained(tmp_path_factory, *args):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(sys, "argv", ["train.py", *map(str, args)])
-        main.main()
+        commands.main()
     return place / "runs"
 
 

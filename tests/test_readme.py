@@ -7,7 +7,7 @@ import shlex
 import pytest
 from conftest import PROJECT
 
-from balanced_gan.cli.main import find_command
+from balanced_gan.cli.commands import find_command
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = PROJECT / "ARCHITECTURE.md"

@@ -1,6 +1,5 @@
 """--TYPE generate: new pictures, or points."""
 
-import secrets
 from pathlib import Path
 
 import click
@@ -47,18 +46,17 @@ def command(run_name, best, img_num, top, seed, **results):
     if top and top > img_num:
         raise click.UsageError(f"--top {top} cannot keep more than --img_num {img_num} makes.")
     run = find_run(run_name)
-    first = secrets.randbelow(1_000_000) if seed is None else seed
     with quiet_import():
         from balanced_gan.output import kinds, sampling
     kind = kinds.kind_of(run.settings())
     sampler = sampling.load_sampler(run, best, results["truncation"])
-    seeds = range(first, first + img_num)
+    seeds = range(seed, seed + img_num)
     kept = sampler.most_real(seeds, top) if top else seeds
     folder = sampling.free_folder(Path(results["out"] or sampling.IMAGES / run.name))
     sheet, lines = kind.write(sampler, folder, kept, results["columns"], results["captions"])
     chosen = f" (the most real of {img_num})" if top else ""
     word = f"{kind.word}:"
-    click.echo(f"{word:9} {len(kept)} in {folder}{chosen}, from {run.name} with --seed {first}")
+    click.echo(f"{word:9} {len(kept)} in {folder}{chosen}, from {run.name} with --seed {seed}")
     for line in lines:
         click.echo(line)
     click.echo(f"Look at:  {sheet}")

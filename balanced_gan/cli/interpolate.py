@@ -1,6 +1,5 @@
 """--TYPE interpolate: a video from picture to picture."""
 
-import secrets
 from pathlib import Path
 
 import click
@@ -55,7 +54,6 @@ from balanced_gan.terminal import quiet_import
 def command(run_name, best, latents, seed, truncation, out, **video):
     """Make a video that morphs from picture to picture: MP4, GIF and a strip."""
     run = find_run(run_name)
-    first = secrets.randbelow(1_000_000) if seed is None else seed
     with quiet_import():
         from balanced_gan.output import kinds, sampling
         from balanced_gan.output.video import interpolate_files
@@ -63,9 +61,9 @@ def command(run_name, best, latents, seed, truncation, out, **video):
     source = run.source(best)
     generator = sampling.load_network(source, source.generator_file)
     prior = run.settings().latent_prior
-    seeds = range(first, first + latents)
+    seeds = range(seed, seed + latents)
     points = sampling.latents_of(seeds, generator.input_shape[-1], truncation, prior)
     folder = sampling.free_folder(Path(out or sampling.IMAGES / run.name))
     files = interpolate_files(generator, folder, points, prior, **video)
-    click.echo(f"Video:    {latents} latents, from {run.name} with --seed {first}")
+    click.echo(f"Video:    {latents} latents, from {run.name} with --seed {seed}")
     click.echo(f"Look at:  {', '.join(map(str, files))}")

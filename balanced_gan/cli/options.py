@@ -1,6 +1,7 @@
 """Options of the command line: those that several commands share, and those of `Settings`."""
 
 import dataclasses
+import secrets
 
 import click
 
@@ -136,7 +137,9 @@ truncation_option = option(
 seed_option = option(
     "--seed",
     type=click.IntRange(0, 2**31 - 1),
-    help="Of the first picture; the same seed makes the same pictures again. [default: random]",
+    default=lambda: secrets.randbelow(1_000_000),
+    show_default="random",
+    help="Of the first picture; the same seed makes the same pictures again.",
 )
 
 

@@ -22,6 +22,7 @@ from balanced_gan.model import workers
 from balanced_gan.runs import machine
 from balanced_gan.runs.checkpoints import all_variables, save_checkpoint
 from balanced_gan.runs.run import Run
+from balanced_gan.training.changes import fingerprint, what_changed
 from balanced_gan.training.clock import Budget, Clock
 
 _TRIM_EVERY = 10  # seconds; each time costs 40 ms; once a minute, memory grew by 4 % in an hour
@@ -231,16 +232,18 @@ class Checkpoints(FileCallback):
 class MetadataLog(FileCallback):
     """Writes metadata.json when training starts and when it ends.
 
+    Says and records it when the samples are not those of the last session.
+
     Args:
         run: the run whose folder it writes to.
         clock: measures the session.
         batch_size: samples per step.
-        samples: their `changes.fingerprint`.
+        samples: the training samples, see `output.kinds`.
     """
 
     what = "metadata.json"
 
-    def __init__(self, run: Run, clock: Clock, batch_size: int, samples: dict[str, int]) -> None:
+    def __init__(self, run: Run, clock: Clock, batch_size: int, samples: Any) -> None:
         super().__init__(run)
         self.clock = clock
         self.batch_size = batch_size
@@ -261,8 +264,13 @@ class MetadataLog(FileCallback):
             "began": machine.now(),
             "machine": machine.machine(),
             "workers": workers.cluster().count,
-            **self.samples,
+            **fingerprint(self.samples),
         }
+        earlier = self.metadata["sessions"]
+        change = what_changed(earlier[-1], self.session) if earlier else None
+        if change:
+            say(change)
+            self.run.add_event(self.model.steps_done, self.before, "pictures changed", change)
         self.metadata["sessions"].append(self.session)
         self.attempt(lambda: self.run.save_metadata(self.metadata))
 

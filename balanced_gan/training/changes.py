@@ -19,12 +19,12 @@ def fingerprint(samples: Any) -> dict[str, int]:
     return {"samples": len(samples), "samples_crc32": checksum}
 
 
-def what_changed(before: dict[str, Any], now: dict[str, int]) -> str | None:
+def what_changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     """A sentence about samples that are not those of the last session; None if they are.
 
     Args:
         before: the last session in metadata.json; one of a former version says nothing of samples.
-        now: from `fingerprint`.
+        now: this session, with its `fingerprint`.
     """
     count = before.get("samples")
     if not isinstance(count, int) or before.get("samples_crc32") == now["samples_crc32"]:

@@ -19,7 +19,6 @@ from balanced_gan.runs.checkpoints import all_variables, load_checkpoint
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
 from balanced_gan.training import callbacks, monitors
-from balanced_gan.training.changes import fingerprint, what_changed
 from balanced_gan.training.choose_start import find_start
 from balanced_gan.training.clock import Budget, Clock
 from balanced_gan.training.estimate import last_step_of
@@ -56,8 +55,6 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
             if training diverges a fourth time, or if another worker stops answering.
     """
     gan, seconds, damaged = _newest(settings, run, samples)
-    if run:
-        _note_changes(run, gan.steps_done, seconds, fingerprint(samples))
     while True:
         try:
             return _train(gan, seconds, damaged, settings, run, samples)
@@ -93,15 +90,6 @@ def _newest(settings, run, samples):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
     return gan, float(seconds), damaged
-
-
-def _note_changes(run, step, seconds, now):
-    """Says and records that the samples are not those of the last session."""
-    sessions = run.metadata()["sessions"]
-    change = what_changed(sessions[-1], now) if sessions else None
-    if change:
-        callbacks.say(change)
-        run.add_event(step, seconds, "pictures changed", change)
 
 
 def _step_back(gan, trouble, settings, run, samples):
@@ -187,7 +175,7 @@ def _run_callbacks(settings, run, samples, clock, budget):
         monitors.Grids(run, kind, settings.grid_side, [n for n in every_steps if n], show),
         callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
         *on_request,
-        callbacks.MetadataLog(run, clock, batch_size, fingerprint(samples)),
+        callbacks.MetadataLog(run, clock, batch_size, samples),
         callbacks.Memory(clock),
         monitors.FinalPlots(run, budget),
         monitors.Report(run, clock),

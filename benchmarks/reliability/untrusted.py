@@ -24,7 +24,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from balanced_gan.cli.main import main as train_py
+from balanced_gan.cli.commands import main as train_py
 from balanced_gan.runs.run import Run
 from benchmarks.reliability.torture import NAME, mutations, train_tiny
 from benchmarks.shared import part_option, publish, run_train_py, table, watch

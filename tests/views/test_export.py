@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from balanced_gan import InputError
+from balanced_gan.cli.commands import COMMANDS
 from balanced_gan.views import export
 
 NEEDS = {"onnx": ("onnxruntime", "tf2onnx"), "keras": (), "saved_model": (), "tflite": ()}
+
+
+def test_the_command_offers_every_format():
+    (option,) = [each for each in COMMANDS["export"].params if each.name == "kind"]
+    assert tuple(option.type.choices) == export.FORMATS
 
 
 @pytest.mark.parametrize("kind", export.FORMATS)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from itertools import pairwise
 
 import click
 
@@ -42,7 +43,7 @@ def find_command(words):
     if words and words[0].lower() in COMMANDS:
         return COMMANDS[words[0].lower()], words[1:]
     wanted = "train"
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
         if normalise(name) == _TYPE:
             wanted = (value if equals else following).lower()

@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -12,9 +13,13 @@ from conftest import PROJECT, TINY
 from PIL import Image
 
 from balanced_gan import processor
+from balanced_gan.cli.commands import find_command
 from balanced_gan.data.doubts import doubts
 from balanced_gan.output.images import encode_png
 from balanced_gan.settings import STARTS
+
+# What the installed balanced-gan runs; earlier installations have the same line.
+ENTRY_POINT = "import sys; from balanced_gan.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -56,6 +61,38 @@ def test_train_resume_generate(train_py, folder, workplace):
     assert code == 0 and str(again.relative_to(workplace)) in out
     for file in made.iterdir():
         assert (again / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words, name, left",
+    [
+        ("", "train", ""),
+        ("--path x", "train", "--path x"),
+        ("--TYPE generate", "generate", "--TYPE generate"),
+        ("--img_num 3 --type=Generate", "generate", "--img_num 3 --type=Generate"),
+        ("generate --img_num 3", "generate", "--img_num 3"),
+        ("LIST", "list", ""),
+        ("--TYPE wild", "train", "--TYPE wild"),
+        ("--TYPE", "train", "--TYPE"),
+    ],
+)
+def test_which_command_is_meant(words, name, left):
+    command, remaining = find_command(words.split())
+    assert (command.name, remaining) == (name, left.split())
+
+
+@pytest.mark.parametrize(
+    "command", [[PROJECT / "train.py"], ["-m", "balanced_gan"], ["-c", ENTRY_POINT]]
+)
+def test_without_a_word_it_trains_on_drawn_faces(workplace, command):
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=workplace, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline().startswith("Pictures: 400 (drawn faces")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_generate_defaults(train_py, workplace, tiny_run):
@@ -197,7 +234,7 @@ def test_damaged_run_is_one_sentence(train_py, tiny_run):
 def test_help_needs_no_tensorflow():
     code = (
         "import sys; sys.argv[1:] = ['--help']\n"
-        "from balanced_gan.cli.main import main\n"
+        "from balanced_gan.cli.commands import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
         "assert not {'tensorflow', 'keras', 'cv2'} & set(sys.modules)"
@@ -279,3 +316,22 @@ def test_an_output_stream_of_a_notebook_is_no_error(train_py, monkeypatch):
     monkeypatch.setattr(sys, "stdout", stream)
     assert train_py("--TYPE", "list")[0] == 0
     assert "none yet" in stream.text
+
+
+def test_the_shell_completes_the_options_of_the_command_that_is_meant(workplace):
+    for words, expected, unexpected in (
+        ("balanced-gan --TYPE generate --", "--img_num", "--epochs"),
+        ("balanced-gan --", "--epochs", "--img_num"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.argv = ['balanced-gan']; {ENTRY_POINT}"],
+            env={
+                **os.environ,
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(len(words.split()) - 1),
+                "_BALANCED_GAN_COMPLETE": "bash_complete",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert expected in done.stdout and unexpected not in done.stdout, done.stderr
