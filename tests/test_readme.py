@@ -53,3 +53,11 @@ def test_the_map_names_every_room():
     rooms = {path.parent.name for path in (PROJECT / "balanced_gan").glob("*/__init__.py")}
     named = set(re.findall(r"^\| \[`(\w+)/`\]", ARCHITECTURE.read_text(encoding="utf-8"), re.M))
     assert named == rooms
+
+
+def test_the_tests_that_prove_something_are_there():
+    tests = "".join(path.read_text("utf-8") for path in (PROJECT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+?)(?:\.\.\.)?`", README)
+    assert len(named) > 20
+    for name in named:
+        assert f"def {name}" in tests, name
