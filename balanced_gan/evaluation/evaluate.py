@@ -27,28 +27,7 @@ FEWEST = 12  # real pictures that the nearest-neighbour metrics need
 _MOST = 2000  # real pictures to compare with, so that InceptionV3 takes only minutes
 _PAIRS = 20  # in nearest.png
 
-Values = dict[str, Any]  # floats by names of `METRICS`, and "swd_levels", a list of floats
-
-
-class Metric(NamedTuple):
-    """One row of the table."""
-
-    meaning: str
-    better: str  # "lower", "higher" or "as real"
-
-
-METRICS = {
-    "mmd": Metric("distance from real pictures, in a trained discriminator's features", "lower"),
-    "swd": Metric("distance of small patches from real ones (sliced Wasserstein)", "lower"),
-    "fid": Metric("distance from real pictures, in InceptionV3's features", "lower"),
-    "kid": Metric("the same, unbiased for small numbers of pictures", "lower"),
-    "precision": Metric("share of samples that look like a real picture", "higher"),
-    "recall": Metric("share of real pictures that a sample looks like", "higher"),
-    "density": Metric("like precision, but counts all real pictures nearby", "higher"),
-    "coverage": Metric("share of real pictures that have a sample nearby", "higher"),
-    "diversity": Metric("how different the pictures are from one another", "as real"),
-    "memorised": Metric("share suspiciously close to one training picture", "lower"),
-}
+Values = dict[str, Any]  # floats by names of `metrics.METRICS`, and "swd_levels", a list of floats
 
 
 class Seen(NamedTuple):
@@ -154,7 +133,7 @@ def as_trained(
 def table(ours: Values, perfect: Values) -> str:
     """Formats the values from `evaluate` as lines for the terminal."""
     lines = [f"{'':10} {'samples':>8} {'real':>8}  {'better':8} meaning"]
-    for name, metric in METRICS.items():
+    for name, metric in metrics.METRICS.items():
         if name in ours:
             values = f"{ours[name]:8.3g} {perfect[name]:8.3g}"
             lines.append(f"{name:10} {values}  {metric.better:8} {metric.meaning}")

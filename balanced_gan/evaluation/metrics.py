@@ -7,6 +7,7 @@ picture.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +21,27 @@ _NEIGHBOURS = 10  # the copy check compares the nearest picture with this many n
 FLAGGED = 0.05  # share of real pictures that the copy check flags
 
 Features = NDArray[np.floating]  # (N, F), one row per picture
+
+
+class Metric(NamedTuple):
+    """What a metric is, as shown in tables."""
+
+    meaning: str
+    better: str  # "lower", "higher" or "as real"
+
+
+METRICS = {
+    "mmd": Metric("distance from real pictures, in a trained discriminator's features", "lower"),
+    "swd": Metric("distance of small patches from real ones (sliced Wasserstein)", "lower"),
+    "fid": Metric("distance from real pictures, in InceptionV3's features", "lower"),
+    "kid": Metric("the same, unbiased for small numbers of pictures", "lower"),
+    "precision": Metric("share of samples that look like a real picture", "higher"),
+    "recall": Metric("share of real pictures that a sample looks like", "higher"),
+    "density": Metric("like precision, but counts all real pictures nearby", "higher"),
+    "coverage": Metric("share of real pictures that have a sample nearby", "higher"),
+    "diversity": Metric("how different the pictures are from one another", "as real"),
+    "memorised": Metric("share suspiciously close to one training picture", "lower"),
+}
 
 
 def sliced_wasserstein(

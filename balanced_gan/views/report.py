@@ -137,7 +137,7 @@ def _differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
 
 def _quality(run: Run) -> list[tuple[str, ...]]:
     """Rows of `(metric, samples, real, better, meaning)` from metrics.json; none if unreadable."""
-    from balanced_gan.evaluation.evaluate import METRICS
+    from balanced_gan.evaluation.metrics import METRICS
 
     try:
         report = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
