@@ -90,7 +90,8 @@ def main(data, kind, marks, seed, against_pytorch):
         f"The default, seed {seed}, on 80 % of the pictures, measured on the rest; by minutes of "
         "training, without the program's start and end. *Copies* as in the users' own command.",
         table_of(found),
-        *[f"KID of PyTorch's, as a multiple of ours: {', '.join(ratios)} minutes."] * bool(ratios),
+        *[f"KID of PyTorch's as a multiple of ours, by minutes: {', '.join(ratios)}."]
+        * bool(ratios),
     )
 
 
