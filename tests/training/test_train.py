@@ -207,7 +207,7 @@ class SlowToEnd(callbacks.Progress):
 
 callbacks.Progress = SlowToEnd
 sys.argv[0] = "train.py"
-main.main()
+main()
 """
 
 
