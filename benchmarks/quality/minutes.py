@@ -3,10 +3,12 @@
     python -m benchmarks.quality.minutes
     python -m benchmarks.quality.minutes --kind portraits --minute 1 --minute 60
     python -m benchmarks.quality.minutes --kind portraits --minute 1 --against_pytorch
+    python -m benchmarks.quality.minutes --seen 1000 --seen 11000
 
 A fifth of the pictures is held out, and what is made is compared with those. The minutes are
-those of training alone, as `--minutes` counts them. Nothing else should run meanwhile. With
-`--against_pytorch` the DCGAN of PyTorch's tutorial trains for the same minutes, too.
+those of training alone, as `--minutes` counts them, and nothing else should run meanwhile; with
+`--seen`, which counts pictures, it may. With `--against_pytorch` the DCGAN of PyTorch's tutorial
+trains for the same minutes, too.
 """
 
 import os
@@ -22,6 +24,7 @@ from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation.evaluate import draw_samples
 from balanced_gan.model.build import faster_precision
 from balanced_gan.output.sampling import load_network
+from balanced_gan.settings import Settings
 from benchmarks.quality import perceptual
 from benchmarks.quality.reference import measure, measure_pictures, split, train
 from benchmarks.shared import (
@@ -46,8 +49,10 @@ def block(pictures):
     return np.vstack([np.hstack(tiles[i * columns :][:columns]) for i in range(rows)])
 
 
-def name_of(minutes):
-    """A moment in words."""
+def name_of(minutes, seen):
+    """A moment in words, of which one is None."""
+    if seen:
+        return f"{seen:,} pictures"
     if minutes < 1:
         return f"{60 * minutes:.0f} seconds"
     return f"{minutes:g} minute{'s' if minutes > 1 else ''}"
@@ -88,18 +93,24 @@ def train_pytorch(pictures, marks, seed, work):
     return {mark: (each["samples"], int(each["seen"])) for mark, each in stored.items()}
 
 
-def train_and_measure(kind, data, work, marks, seed, features):
-    """Trains on a kind -> `(rows of figures, {moment: samples}, (training, held out))`."""
+def train_and_measure(kind, data, work, moments, seed, features):
+    """Trains on a kind up to each moment, which is a pair: minutes, and pictures seen; one is None.
+
+    Returns:
+        `(rows of figures, {moment: samples}, (training, held out))`.
+    """
     parts = split(kind, data, work / kind)
     rows, pictures = [], {}
-    for mark in marks:
-        arguments = ["--path", parts[0], "--seed", seed, "--minutes", f"{mark:.4g}"]
+    for minutes, seen in moments:
+        budget = ["--steps", seen // Settings.batch_size] if seen else ["--minutes", minutes]
+        arguments = ["--path", parts[0], "--seed", seed, *budget]
         run, *_ = train(PROJECT, arguments, work / kind / "run")
         figures = measure(run, data, *parts, features)
         if kind != "portraits":
             figures["faces"] = "-"
-        rows.append({"pictures": kind, "time": name_of(mark)} | figures)
-        pictures[name_of(mark)] = draw_samples(load_network(run, run.generator_file))
+        name = name_of(minutes, seen)
+        rows.append({"pictures": kind, "after": name} | figures)
+        pictures[name] = draw_samples(load_network(run, run.generator_file))
         print(rows[-1], run.path, flush=True)
     return rows, pictures, parts
 
@@ -111,33 +122,38 @@ def train_and_measure(kind, data, work, marks, seed, features):
 @click.option(
     "--minute", "marks", multiple=True, type=float, default=[1 / 6, 1, 5, 20], show_default=True
 )
+@click.option("--seen", multiple=True, type=int, help="Pictures seen, instead of minutes.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--against_pytorch", is_flag=True, help="Train PyTorch's DCGAN for as long, too.")
 @click.option("--image", is_flag=True, help="Keep the pictures as images/minutes.jpg.")
-def main(data, work, kinds, marks, seed, against_pytorch, image):
+def main(data, work, kinds, marks, seen, seed, against_pytorch, image):
     data, work = data.resolve(), (work or Path(tempfile.mkdtemp())).resolve()
     features = perceptual.load_features()
+    moments = [(None, each) for each in seen] or [(round(mark, 4), None) for mark in marks]
     found, blocks, ratios = [], {}, []
     for kind in kinds:
-        rows, pictures, parts = train_and_measure(kind, data, work, marks, seed, features)
+        rows, pictures, parts = train_and_measure(kind, data, work, moments, seed, features)
         sets = [np.asarray(load_folder(str(part), 64, 3, "center")[0]) for part in parts]
         blocks[kind] = {name: block(some) for name, some in pictures.items()}
         blocks[kind]["real, unseen"] = block(sets[1])
         found += rows
         if against_pytorch:
             results = train_pytorch(parts[0], marks, seed, work)
-            for row, (made, seen) in zip(rows, results.values(), strict=True):
+            for row, (made, count) in zip(rows, results.values(), strict=True):
                 theirs = measure_pictures(made, *sets, None, features)
                 ratio = float(theirs["KID"]) / max(float(row["KID"]), 0.001)
-                ratios.append(f"{ratio:.1f} after {row['time']}")
-                theirs |= {"pictures": f"{kind}, PyTorch", "pictures seen": f"{seen:,}"}
-                found.append(dict.fromkeys(row, "-") | {"time": row["time"]} | theirs)
+                ratios.append(f"{ratio:.1f} after {row['after']}")
+                theirs |= {"pictures": f"{kind}, PyTorch", "pictures seen": f"{count:,}"}
+                found.append(dict.fromkeys(row, "-") | {"after": row["after"]} | theirs)
     if image:
         draw_moments(blocks, PROJECT / "images" / "minutes.jpg")
     publish(
-        "Minutes: " + ", ".join(kinds) + (", and PyTorch's tutorial" if against_pytorch else ""),
-        f"The default, seed {seed}, on 80 % of the pictures, measured on the rest; by time of "
-        "training, without the program's start and end. *Copies* as in the users' own command.",
+        ("Pictures seen: " if seen else "Minutes: ")
+        + ", ".join(kinds)
+        + (", and PyTorch's tutorial" if against_pytorch else ""),
+        f"The default, seed {seed}, on 80 % of the pictures, measured on the rest. "
+        + "Minutes are those of training, without the program's start and end. " * (not seen)
+        + "*Copies* as in the users' own command.",
         table_of(found),
         *[f"KID of PyTorch's as a multiple of ours: {', '.join(ratios)}."] * bool(ratios),
     )
