@@ -10,6 +10,12 @@ _LOOKED_AT = 5000  # pictures that are searched for duplicates
 _MANY_EQUAL = 0.1  # share of the pictures
 
 
+def different(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures (N, S, S, C) without those equal to an earlier one, in the same order."""
+    first = {picture.tobytes(): number for number, picture in reversed([*enumerate(pictures)])}
+    return pictures[sorted(first.values())]
+
+
 def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
     """Sentences that warn about a set of pictures; none if all is well.
 
@@ -23,7 +29,7 @@ def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
             "most, even if they are only similar."
         )
     some = samples[:_LOOKED_AT]
-    equal = len(some) - len({bytes(picture.data) for picture in map(np.ascontiguousarray, some)})
+    equal = len(some) - len(different(some))
     if equal and equal == len(some) - 1:
         found.append("all pictures are identical, so there is nothing else to learn.")
     elif equal > _MANY_EQUAL * len(some):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balanced_gan.data.cache import StoredPictures
+from balanced_gan.data.doubts import different
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.features import Extractor, shape_and_colour
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 SAMPLES = 400  # generated pictures behind every metric
-FEWEST = 12  # real pictures that the nearest-neighbour metrics need
+FEWEST = 12  # different real pictures that the nearest-neighbour metrics need
 _MOST = 2000  # real pictures to compare with, so that InceptionV3 takes only minutes
 _PAIRS = 20  # in nearest.png
 
@@ -102,7 +103,8 @@ def evaluate(
     fewest = min(len(seen.pictures) for seen in (real, *training[:1]))
     if fewest < FEWEST:
         raise InputError(
-            f"Evaluating needs at least {FEWEST} pictures to compare with. Received: {fewest}"
+            f"Evaluating needs at least {FEWEST} different pictures to compare with. "
+            f"Received: {fewest}"
         )
     if training and held_out is not None:
         ideal = training[0], real
@@ -210,11 +212,13 @@ def evaluate_run(
     samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
     trained: list[Seen] = []
     if training is not None:
-        some = training[random.permutation(len(training))[:_MOST]]
+        # Equal pictures are at a distance of 0, and then most metrics are 0 or 1 whatever is made.
+        some = different(training[random.permutation(len(training))[:_MOST]])
         trained = as_trained(some, settings.mirror, extract)
     unseen = None
     if held_out is not None:
-        unseen = see(held_out[random.permutation(len(held_out))[:_MOST]], extract)
+        some = different(held_out[random.permutation(len(held_out))[:_MOST]])
+        unseen = see(some, extract)
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
     report = {
         "evaluated": now(),

@@ -8,6 +8,7 @@ from conftest import TINY
 from PIL import Image
 
 from balanced_gan import BalancedGAN, Settings, build_discriminator, build_generator
+from balanced_gan.data.doubts import different
 from balanced_gan.data.drawn_faces import draw_faces
 from balanced_gan.evaluation import evaluate
 from balanced_gan.output.images import encode_png
@@ -66,12 +67,28 @@ def test_evaluate_from_the_command_line(train_py, tiny_run, held_out, no_downloa
     assert code == 0 and "20 training pictures, which flatters" in out
 
 
+def test_equal_pictures_are_compared_once(train_py, workplace):
+    few = draw_faces(32, 3, 11)
+    folder = workplace / "faces"
+    folder.mkdir()
+    for number, face in enumerate(np.concatenate([few, few, few])):
+        (folder / f"{number}.png").write_bytes(encode_png(face))
+    options = [*TINY[:-2], "--path", folder, "--epochs", 1, "--evaluate_every_minutes", 1e-9]
+    assert train_py(*options)[0] == 0
+    assert not (workplace / "runs" / "001-faces" / "evaluations.csv").exists()
+    code, _, err = train_py("--TYPE", "evaluate")
+    assert code == 1 and "at least 12 different pictures" in err and "Received: 11" in err
+
+    some = draw_faces(32, 3, 20)
+    assert np.array_equal(different(np.concatenate([some, some[::-1]])), some)
+
+
 def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_download):
     few = [*TINY[:-1], 10]  # --max_images 10
     assert train_py(*few, "--epochs", 1, "--evaluate_every_minutes", 1e-9)[0] == 0
     assert not (workplace / "runs" / "001-drawn-faces" / "evaluations.csv").exists()
     code, _, err = train_py("--TYPE", "evaluate", "--path", held_out)
-    assert code == 1 and "at least 12 pictures" in err and "Received: 10" in err
+    assert code == 1 and "at least 12 different pictures" in err and "Received: 10" in err
     code, _, err = train_py("--TYPE", "evaluate", "--best")
     assert code == 1 and "--evaluate_every_minutes" in err
     code, _, err = train_py("--TYPE", "evaluate", "--inception_weights", held_out / "0.png")
