@@ -16,6 +16,8 @@ from typing import Any
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
+__version__ = "0.1.0"  # the only place that says it; pyproject.toml reads it here
+
 _HOMES = {
     "BalancedGAN": "model.gan",
     "InputError": "errors",

@@ -1,7 +1,7 @@
 """Options of packages that the main job does not need."""
 
 import pytest
-from conftest import TINY
+from conftest import PROJECT, TINY
 
 
 def test_preview_and_tensorboard(train_py, workplace):
@@ -24,3 +24,20 @@ def test_what_is_not_installed_is_said_before_anything_is_made(
     code, _, err = train_py(*TINY, f"--{option}")
     assert code == 1 and f"--{option} needs" in err and f"pip install {package}" in err
     assert list(workplace.iterdir()) == []
+
+
+def test_the_progress_line_of_a_notebook(workplace):
+    for package in ("nbclient", "ipykernel", "ipywidgets"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    from nbclient import NotebookClient
+    from nbformat import v4
+
+    words = [str(PROJECT / "train.py"), *map(str, TINY), "--steps", "2"]
+    code = f"import sys\nsys.argv = {words}\nfrom balanced_gan.cli import main\nmain()"
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(code)])
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client.execute(cwd=str(workplace))
+    widgets = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    texts = [str(widget["state"].get("value")) for widget in widgets.values()]
+    assert any("gap" in text and "images/s" in text for text in texts)
+    assert (workplace / "runs" / "001-drawn-faces" / "final.png").exists()

@@ -5,6 +5,7 @@ import secrets
 
 import click
 
+from balanced_gan import __version__
 from balanced_gan.checks import kind
 from balanced_gan.settings import Settings, renamed
 
@@ -104,7 +105,10 @@ def cli_command(type_: str):
         epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
         "2 the options were wrong.",
     )
-    return lambda function: make(type_option(function))
+    version_option = click.version_option(
+        __version__, cls=GroupedOption, group="Options", prog_name="balanced-gan"
+    )
+    return lambda function: make(type_option(version_option(function)))
 
 
 def run_option(purpose: str):

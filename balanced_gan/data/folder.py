@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from balanced_gan.data.cache import StoredPictures, key_of, stored_or_made
 from balanced_gan.data.decode import UnusablePictureError, decode, quiet_decoders

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from balanced_gan import processor
+from balanced_gan import __version__, processor
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 
@@ -19,6 +19,7 @@ def machine() -> dict[str, Any]:
         "onednn": processor.onednn(),
         "cores": processor.cores(),
         "system": platform.system(),
+        "balanced_gan": __version__,
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from balanced_gan import memory
 from balanced_gan.errors import InputError
@@ -125,12 +125,13 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         # A terminal is updated five times a second, a log file every half minute.
         interval = 0.2 if sys.stderr.isatty() else 30
+        bar = "{bar}" if "ipykernel" in sys.modules else "{bar:10}"  # a notebook draws its own
         self.bar = tqdm(
             desc="compiling",
             total=1.0,
             initial=self.budget.share_done(),
             mininterval=interval,
-            bar_format="{desc} {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}",
+            bar_format=f"{{desc}} {{percentage:3.0f}}%|{bar}| {{elapsed}}<{{remaining}}{{postfix}}",
             dynamic_ncols=True,
         )
 

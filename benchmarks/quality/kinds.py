@@ -1,31 +1,13 @@
-"""The default on other pictures than the portraits it was tuned on, without touching an option.
+"""Kinds of pictures that are drawn here: flowers and houses in colour, letters in grey.
 
-Flowers (colour), houses by day and night (colour), and letters (grey) are drawn here; the two
-real sets come in other numbers and sizes. Each is trained for the same minutes on 80 % of its
-pictures and measured on the rest, at a half and at the whole of the time: what gets better,
-and nothing collapses, is what a user of such pictures may expect.
+`minutes.py`, `ablations.py` and `reference.py` train on them, beside real pictures: the recipe was
+tuned on portraits, and these show what it does elsewhere.
 """
 
-import os
-import tempfile
-from pathlib import Path
-
-import click
 import cv2
 import numpy as np
 
-from balanced_gan.data.folder import load_folder
-from balanced_gan.errors import InputError
-from balanced_gan.evaluation.evaluate import as_trained, draw_samples, evaluate, see
-from balanced_gan.model.build import faster_precision
-from balanced_gan.output.sampling import load_network
-from balanced_gan.runs.registry import create_run, find_run
-from balanced_gan.settings import Settings
-from balanced_gan.training.train import train
-from benchmarks.shared import PROJECT, data_option, draw_rows, publish, table, work_option
-
 CANVAS = 256  # drawn large and averaged down
-SHOWN = 12
 
 
 def flower(random):
@@ -99,90 +81,3 @@ def drawn(draw, count, size):
     drawings = (draw(np.random.default_rng((1, number))) for number in range(count))
     small = [cv2.resize(each, (size, size), interpolation=cv2.INTER_AREA) for each in drawings]
     return np.stack(small).reshape(count, size, size, -1)
-
-
-def kinds(data):
-    """Name -> pictures; every fifth is held out."""
-
-    def real(name, size, channels, most):
-        return load_folder(str(data / name), size, channels, "center", max_images=most)[0]
-
-    return {
-        "200 portraits": real("congress_400", 64, 3, 250),
-        "320 portraits, grey": real("congress_400", 64, 1, 400),
-        "320 portraits, 128x128": real("congress_400", 128, 3, 400),
-        "4,000 paintings": real("portraits_5k", 64, 3, 5000),
-        "400 flowers": drawn(flower, 500, 64),
-        "400 houses": drawn(house, 500, 64),
-        "400 letters, grey": drawn(letter, 500, 64),
-    }
-
-
-def find_or_create_run(settings, label):
-    """The newest run in the current folder, or a new one."""
-    try:
-        return find_run()
-    except InputError:
-        return create_run(settings, label)
-
-
-def train_on(pictures, minutes, seed, start):
-    """Trains on an array -> the run, in the current folder."""
-    settings = Settings(
-        image_size=pictures.shape[1],
-        channels=pictures.shape[3],
-        seed=seed,
-        start=start,
-        epochs=None,
-        minutes=minutes,
-        evaluate_every_minutes=0.0,
-        precision=faster_precision()[0],
-    )
-    run = find_or_create_run(settings, "pictures")
-    train(settings, run, pictures)
-    return run
-
-
-@click.command()
-@data_option
-@click.option("--minutes", default=6.0, show_default=True, help="Of each kind.")
-@click.option("--seed", default=0, show_default=True)
-@work_option
-def main(data, minutes, seed, work):
-    data, work = data.resolve(), (work or Path(tempfile.mkdtemp())).resolve()
-    rows, sheets = [], []
-    for name, pictures in kinds(data).items():
-        folder = work / name.replace(" ", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        os.chdir(folder)
-        held_out = np.arange(len(pictures)) % 5 == 4
-        trained, unseen = as_trained(pictures[~held_out], True), see(pictures[held_out])
-        figures = []
-        for until in (minutes / 2, minutes):
-            # The start portraits has seen the paintings that are held out.
-            start = "neutral" if "paintings" in name else "auto"
-            run = train_on(pictures[~held_out], until, seed, start)
-            made = draw_samples(load_network(run, run.generator_file))
-            figures.append(evaluate(see(made), trained, unseen))
-        (half, _), (whole, real) = figures
-        swd = f"{half['swd']:.0f}, {whole['swd']:.0f} ({real['swd']:.0f})"
-        coverage = f"{half['coverage']:.2f}, {whole['coverage']:.2f}"
-        diversity = ", ".join(f"{x['diversity'] / real['diversity']:.2f}" for x in (half, whole))
-        rows.append([name, swd, coverage, diversity, f"{whole['memorised']:.2f}"])
-        strips = [np.hstack(some[:SHOWN]) for some in (pictures[held_out], made)]
-        sheets.append((name.replace(", ", "\n"), np.vstack(strips).squeeze()))
-        print(rows[-1], flush=True)
-    os.chdir(PROJECT)
-    draw_rows(sheets, PROJECT / "images" / "kinds.jpg")
-    publish(
-        "Other kinds of pictures",
-        f"The default, seed {seed}, {minutes:g} minutes on 80 % of the pictures, measured on the "
-        "rest after half and all of the time: *swd* with real pictures' own in brackets, "
-        "*coverage*, *diversity* as a share of the real pictures', *copies* (0.05 for real ones).",
-        table("pictures | swd | coverage | diversity | copies", rows),
-        "![Real pictures above generated ones](../images/kinds.jpg)",
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -15,17 +15,18 @@ import click
 import numpy as np
 
 from balanced_gan.data.folder import load_folder
+from balanced_gan.errors import InputError
 from balanced_gan.evaluation.evaluate import draw_samples
 from balanced_gan.files import atomic_open
 from balanced_gan.model.build import build_gan, faster_precision
 from balanced_gan.model.start import COMPARED, FOLDER, arrays_of
 from balanced_gan.output.images import to_uint8
 from balanced_gan.runs.checkpoints import load_checkpoint
+from balanced_gan.runs.registry import create_run, find_run
 from balanced_gan.settings import Settings
 from balanced_gan.training.choose_start import outlines_of
 from balanced_gan.training.train import train
 from benchmarks.quality import perceptual
-from benchmarks.quality.kinds import find_or_create_run
 from benchmarks.quality.scenes import draw_scenes
 from benchmarks.shared import data_option
 
@@ -80,7 +81,10 @@ def main(name, data, seen, work, only_write):
         start="scratch",
         precision=faster_precision()[0],
     )
-    run = find_or_create_run(settings, name)
+    try:
+        run = find_run()  # the newest in this folder
+    except InputError:
+        run = create_run(settings, name)
     if not only_write:
         train(settings, run, pictures)
     gan = build_gan(settings)
