@@ -29,9 +29,7 @@ def losses_png(rows: Iterable[Mapping[str, str]], margin: float) -> bytes | None
     values = numbers_of(rows)
     if not len(values):
         return None
-    lines = np.array(
-        [part.mean(axis=0) for part in np.array_split(values, _LINE_POINTS) if len(part)]
-    )
+    lines = np.array([part.mean(axis=0) for part in even_parts(values, _LINE_POINTS)])
     steps, _, loss_g, loss_d, gap, share = lines.T
     figure = _figure(8, 7)
     losses, gaps, shares = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
@@ -102,3 +100,19 @@ def _png(figure: "Figure") -> bytes:
     # The library's version is left out, so that the same plot is the same file.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def even_parts(values: NDArray[np.float64], most: int) -> list[NDArray[np.float64]]:
+    """Splits rows into parts of an even length, so that turns that alternate cancel out in each.
+
+    The last part may be shorter, but it is even too: of an odd number of rows, the first is left
+    out. A single row is a part by itself.
+
+    Args:
+        values: (N, ...), with N at least 1.
+        most: the number of parts, at most.
+    """
+    length = -(-len(values) // most)
+    length += length % 2
+    first = len(values) % 2 if len(values) > 1 else 0
+    return [values[at : at + length] for at in range(first, len(values), length)]

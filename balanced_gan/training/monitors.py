@@ -11,9 +11,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
+from balanced_gan.data.cache import StoredPictures
+from balanced_gan.data.doubts import different
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.evaluate import compare, draw_samples, see
 from balanced_gan.files import atomic_write
@@ -24,7 +27,7 @@ from balanced_gan.runs.checkpoints import save_networks
 from balanced_gan.runs.run import Run
 from balanced_gan.training.callbacks import FileCallback, say
 from balanced_gan.training.clock import Budget, Clock
-from balanced_gan.views.report import write_report
+from balanced_gan.views.report import seconds_between_reports, write_report
 
 _COMPARED = 1000  # training pictures, at most, that evaluations compare with
 _MOST_TIME = 0.03  # largest share of the time for evaluations
@@ -34,8 +37,7 @@ _RECENT = 300  # steps that warnings are based on
 _NEAR_ZERO = 0.1  # nats; healthy losses stay around 0.69
 _HARDLY = 0.1  # share of the turns; `max_streak` guarantees at least 0.06
 _ALIKE = 0.3  # share of the real pictures' diversity
-_FIRST_REPORT, _REPORT_EVERY = 60, 300  # seconds; a report takes two or three
-_REPORT_TIME = 0.01  # largest share of the time for reports
+_FIRST_REPORT = 60  # seconds
 
 
 class Grids(FileCallback):
@@ -145,6 +147,11 @@ class Health(keras.callbacks.Callback):
             self.run.add_event(self.model.steps_done, self.clock.seconds(), event, sentence)
 
 
+def to_compare_with(samples: NDArray[np.uint8] | StoredPictures) -> NDArray[np.uint8]:
+    """Picks training pictures at random, at most 1,000 and no two equal, uint8 (N, S, S, C)."""
+    return different(samples[np.random.default_rng(0).permutation(len(samples))[:_COMPARED]])
+
+
 class Evaluations(FileCallback):
     """Evaluates the pictures at regular intervals and keeps the best networks.
 
@@ -154,7 +161,7 @@ class Evaluations(FileCallback):
     Args:
         run: the run whose folder it writes to.
         clock: measures the interval.
-        real: the training pictures, uint8 (N, S, S, C).
+        real: pictures from `to_compare_with`.
         every_minutes: minutes between two evaluations. The interval grows if evaluations would
             take more than 3 % of the time.
         health: warns about lost diversity.
@@ -163,13 +170,17 @@ class Evaluations(FileCallback):
     what = "an evaluation"
 
     def __init__(
-        self, run: Run, clock: Clock, real: Any, every_minutes: float, health: Health
+        self,
+        run: Run,
+        clock: Clock,
+        real: NDArray[np.uint8],
+        every_minutes: float,
+        health: Health,
     ) -> None:
         super().__init__(run)
         self.clock = clock
         self.health = health
-        some = np.random.default_rng(0).permutation(len(real))[:_COMPARED]
-        self.real = see(real[some])
+        self.real = see(real)
         self.real_diversity = metrics.diversity(self.real.features)
         self.every_seconds = 60 * every_minutes
 
@@ -247,8 +258,7 @@ class Report(FileCallback):
         if self.clock.seconds() >= self.due:
             began = self.clock.seconds()
             self.attempt(lambda: write_report(self.run))
-            took = self.clock.seconds() - began
-            self.due = began + max(_REPORT_EVERY, took / _REPORT_TIME)
+            self.due = began + seconds_between_reports(self.clock.seconds() - began)
 
     def on_train_end(self, logs: Any = None) -> None:
         self.attempt(lambda: write_report(self.run))

@@ -164,8 +164,10 @@ def _run_callbacks(settings, run, samples, clock, budget):
     health = monitors.Health(run, clock)
     on_request = []
     every_minutes = settings.evaluate_every_minutes
-    if every_minutes and kind.can_be_evaluated and len(samples) >= FEWEST:
-        on_request.append(monitors.Evaluations(run, clock, samples, every_minutes, health))
+    if every_minutes and kind.can_be_evaluated:
+        real = monitors.to_compare_with(samples)
+        if len(real) >= FEWEST:
+            on_request.append(monitors.Evaluations(run, clock, real, every_minutes, health))
     if settings.tensorboard:
         log_folder = run.path / "tensorboard"
         on_request.append(keras.callbacks.TensorBoard(log_folder, update_freq=10))

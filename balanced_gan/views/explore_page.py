@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 
 _SHOWN_SIDE = 384  # pixels on the page
 _BUTTONS: Any = ["fullscreen", "download"]  # but not "share", which publishes the picture
+# Gradio leaves `alt` empty, and in the gallery and the footer it repeats the text beside the
+# picture. It draws pictures again when they change, so each change of the page is followed.
+_ALTERNATIVES = """() => {
+  const texts = {
+    "#picture img": "Generated picture",
+    "#nearest img": "Nearest training picture",
+    "#gallery img, footer img": "",
+  };
+  const write = () => {
+    for (const [place, text] of Object.entries(texts))
+      for (const image of document.querySelectorAll(place))
+        if (image.alt !== text) image.alt = text;
+  };
+  const changes = {childList: true, subtree: true, attributeFilter: ["alt"]};
+  new MutationObserver(write).observe(document.body, changes);
+  write();
+}"""
 _VIDEO = {"frames_between": 50, "frames_per_second": 25, "video_side": 256}
 
 
@@ -57,8 +74,15 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
             play = gr.Button("Animate from start to end")
         said = gr.Markdown(elem_id="said")
         video = gr.Video(
-            label="From start to end and back", autoplay=True, loop=True, buttons=["download"]
+            label="From start to end and back",
+            elem_id="video",
+            autoplay=True,
+            loop=True,
+            height=_SHOWN_SIDE,
+            buttons=["download"],
+            visible=False,  # until there is something to see
         )
+        page.load(js=_ALTERNATIVES)
         _connect_sliders(explorer, page, values, seen)
         _connect_gallery(explorer, page, first_seed, gallery, seed=values[0])
         _connect_saving(explorer, folder, keep, values, said)
@@ -76,7 +100,11 @@ def _picture_column() -> list[Any]:
     picture = gr.Image(label="Generated", elem_id="picture", interactive=False, buttons=_BUTTONS)
     confidence = gr.Markdown(elem_id="confidence")
     nearest = gr.Image(
-        label="Nearest training picture", interactive=False, height=200, buttons=_BUTTONS
+        label="Nearest training picture",
+        elem_id="nearest",
+        interactive=False,
+        height=200,
+        buttons=_BUTTONS,
     )
     return [picture, nearest, confidence]
 
@@ -178,9 +206,12 @@ def _connect_animation(
     def remember_end(*values: float) -> tuple[list[float], str]:
         return _latent_of(explorer, *values).tolist(), "End remembered."
 
-    def animate(start: list[float] | None, end: list[float] | None) -> str:
+    def unfold(start: list[float] | None, end: list[float] | None) -> Any:
         if start is None or end is None:
             raise gr.Error("Remember a start and an end first.")
+        return gr.Video(visible=True)
+
+    def animate(start: list[float], end: list[float]) -> str:
         ends = np.array([start, end], np.float32)
         out = free_folder(folder / "animation")
         files = interpolate_files(explorer.generator, out, ends, explorer.prior, **_VIDEO)
@@ -190,7 +221,7 @@ def _connect_animation(
     begin, finish, play = buttons
     begin.click(remember_start, values, [start, said])
     finish.click(remember_end, values, [end, said])
-    play.click(animate, [start, end], video)
+    play.click(unfold, [start, end], video).success(animate, [start, end], video)
 
 
 def _latent_of(
@@ -213,7 +244,12 @@ def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -
         open_browser: whether to open it at once.
         say: called with its address.
     """
+    import gradio as gr
+
+    # Gradio's own grey for labels, neutral_400, is too pale to read on white.
+    theme = gr.themes.Default().set(body_text_color_subdued="*neutral_500")
     _, address, _ = page.launch(
+        theme=theme,
         server_name="127.0.0.1",
         share=False,
         inbrowser=open_browser,

@@ -1,15 +1,16 @@
 """Writes report.html: one page with everything about a run, which opens anywhere.
 
 Pictures, charts and Plotly's JavaScript are all in the file, so it can be moved, sent and opened
-without a network.
+without a network. While the run trains, the page reloads itself.
 """
 
 import base64
 import dataclasses
 import io
 import json
+import time
 from collections.abc import Sequence
-from importlib.resources import files
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,24 @@ from balanced_gan.output.plots import numbers_of
 from balanced_gan.output.video import evenly
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
+from balanced_gan.views.charts import draw_charts
+from balanced_gan.views.verdict import Standing, state, verdict
 
-_POINTS = 400  # per curve, each a mean; a screen cannot show more
+_EVERY = 300  # seconds between two reports of a run in training; one takes two or three
+_MOST_TIME = 0.01  # largest share of the time for reports
+_STALLED = 3  # times that pause without a batch: training was killed, or the machine sleeps
+_PACE = 1000  # newest steps, which say how long the next ones will take
 _FRAMES = 40  # grids behind the time slider, spread evenly over the run
 _FRAME_SIDE = 640  # pixels at most, so that a page of 40 stays below 10 MB
-_COLOURS = ("#3b82c4", "#d1722b", "#2f9e5f", "#a855b5", "#c2403f", "#7a7a3a")
+
+
+def seconds_between_reports(took: float) -> float:
+    """The seconds from one report of a run in training to the next.
+
+    Args:
+        took: seconds that the last one took.
+    """
+    return max(_EVERY, took / _MOST_TIME)
 
 
 def write_report(run: Run) -> Path:
@@ -41,63 +55,138 @@ def write_comparison(runs: Sequence[Run], file: Path) -> None:
 
 
 def _page(runs: Sequence[Run], title: str) -> str:
-    from jinja2 import Environment
+    from jinja2 import Environment, PackageLoader
     from plotly.offline import get_plotlyjs
 
-    template = files("balanced_gan.views").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    began = time.monotonic()
     histories = [numbers_of(run.history_rows()) for run in runs]
     shown = [_facts(*of_run) for of_run in zip(runs, histories, strict=True)]
     several = len(runs) > 1
-    return (
-        Environment(autoescape=True)
-        .from_string(template)
-        .render(
-            title=title,
-            runs=shown,
-            differences=_differences(runs) if several else [],
-            charts=_charts(runs, histories),
-            plotly=get_plotlyjs(),
-        )
+    charts = draw_charts(runs, histories)
+    loader = PackageLoader("balanced_gan", "views")
+    templates = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return templates.get_template("report.html.jinja").render(
+        title=title,
+        runs=shown,
+        differences=_differences(runs) if several else [],
+        charts=charts,
+        plotly=get_plotlyjs(),
+        written=datetime.now().astimezone(),
+        # Nobody writes a comparison again.
+        refreshing=not several and shown[0]["state"] == "Training",
+        stalled_seconds=round(_STALLED * seconds_between_reports(time.monotonic() - began)),
     )
 
 
 def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
     """What the page says about one run; `history` is from `numbers_of`."""
     settings = run.settings()
-    sessions = [s for s in run.metadata()["sessions"] if isinstance(s, dict)]
+    metadata = run.metadata()
+    sessions = [s for s in metadata["sessions"] if isinstance(s, dict)]
     measured = (s.get("images_per_second") for s in sessions)
     speeds = [speed for speed in measured if isinstance(speed, (int, float))]
     steps, seconds = history[-1, :2] if len(history) else (0, 0.0)
     steps = int(steps)
-    files_of_grids = run.grid_files()
-    frames = [files_of_grids[i] for i in evenly(len(files_of_grids), _FRAMES)]
-    if run.final_sheet.exists():
-        frames.append(run.final_sheet)
-    shown = [{"label": _label(file), "picture": _inline(file)} for file in frames]
+    standing = _standing(run, settings, metadata, history)
+    changed, unchanged = _settings(settings)
     return {
         "name": run.name,
+        "state": state(standing),
+        "verdict": verdict(standing),
+        "alive": _last_written(run),
         # "auto": from a version that had no starts yet
         "start": None if settings.start in ("scratch", "auto") else settings.start,
         "batches": f"{steps:,}",
         "pictures_seen": f"{run.pictures_seen(steps):,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",
+        "more_minutes": round(seconds / 60) + 60,
         "speed": f"{np.median(speeds):.0f}" if speeds else None,
         "machine": sessions[-1].get("machine") if sessions else None,
         "real": _inline(run.grid_file("real")),
-        "frames": [frame for frame in shown if frame["picture"]],
-        "settings": _settings(settings),
+        "frames": _frames(run, steps, ended=standing.ended),
+        "changed": changed,
+        "unchanged": unchanged,
         "quality": _quality(run),
         "nearest": _inline(run.path / "nearest.png"),
         "events": run.events(),
     }
 
 
-def _label(file: Path) -> str:
-    """When a grid was drawn, in words."""
-    if file.stem == "final":
-        return "newest"
-    batches = int(file.stem[5:])
-    return f"after {batches:,} batches" if batches else "before training"
+def _last_written(run: Run) -> datetime:
+    """When training last wrote a batch; now if it never did."""
+    try:
+        seconds = run.history_file.stat().st_mtime
+    except OSError:
+        seconds = time.time()
+    return datetime.fromtimestamp(seconds).astimezone()
+
+
+def _standing(
+    run: Run, settings: Settings, metadata: dict[str, Any], history: NDArray[np.float64]
+) -> Standing:
+    """What the verdict on a run depends on."""
+    last = metadata["sessions"][-1] if metadata["sessions"] else {}
+    last = last if isinstance(last, dict) else {}
+    evaluations = [(row["minutes"], row["mmd"]) for row in run.evaluations(np.inf)]
+    return Standing(
+        name=run.name,
+        ended="ended" in last,
+        minutes=history[-1, 1] / 60 if len(history) else 0.0,
+        left=_minutes_left(
+            settings, _count(last.get("samples")), _count(metadata.get("batch_size")), history
+        ),
+        every=0.0 if settings.of_points else settings.evaluate_every_minutes,
+        measured=[row for row in evaluations if np.isfinite(row).all()],
+        notes=len(run.events()),
+    )
+
+
+def _count(value: object) -> int:
+    """A number from metadata.json, which may hold anything; 0 if it is no number of pictures."""
+    return value if isinstance(value, int) and 0 < value < 10**9 else 0
+
+
+def _minutes_left(
+    settings: Settings, samples: int, batch_size: int, history: NDArray[np.float64]
+) -> float | None:
+    """Minutes to the end of a run's budget; None if they cannot be known.
+
+    Args:
+        settings: of the run.
+        samples, batch_size: to train on, and in a batch; 0 if unknown.
+        history: from `numbers_of`.
+    """
+    if len(history) < 2:
+        return None
+    step, seconds = history[-1, :2]
+    recent = history[-_PACE:, :2]
+    minutes_per_step = (seconds - recent[0, 1]) / (len(recent) - 1) / 60
+    limits = [settings.minutes - seconds / 60] if settings.minutes else []
+    if settings.steps:
+        limits.append((settings.steps - step) * minutes_per_step)
+    if settings.epochs and samples and batch_size:
+        limits.append((settings.epochs * (samples // batch_size) - step) * minutes_per_step)
+    return max(0.0, min(limits)) if limits else None
+
+
+def _frames(run: Run, steps: int, ended: bool) -> list[dict[str, Any]]:
+    """The grids behind the slider, oldest first: step, label and picture.
+
+    Until training has ended, the last sheet is from an earlier session, if there is one.
+    """
+    grids = run.grid_files()
+    shown = [(int(grids[i].stem[5:]), grids[i]) for i in evenly(len(grids), _FRAMES)]
+    frames = [
+        {
+            "step": step,
+            "label": f"after {step:,} batches" if step else "before training",
+            "picture": _inline(file),
+        }
+        for step, file in shown
+    ]
+    if ended and run.final_sheet.exists():
+        frames.append({"step": steps, "label": "newest", "picture": _inline(run.final_sheet)})
+    return [frame for frame in frames if frame["picture"]]
 
 
 def _inline(file: Path) -> str | None:
@@ -112,17 +201,15 @@ def _inline(file: Path) -> str | None:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _settings(settings: Settings) -> list[tuple[str, Any, str, bool]]:
-    """Rows of `(name, value, meaning, whether it differs from the default)`."""
-    return [
-        (
-            field.name,
-            getattr(settings, field.name),
-            field.metadata["meaning"],
-            getattr(settings, field.name) != field.default,
-        )
-        for field in dataclasses.fields(Settings)
-    ]
+def _settings(settings: Settings) -> tuple[list[Any], list[Any]]:
+    """Rows of `(name, value, meaning)`: first those that differ from the default, then the rest."""
+    changed: list[Any] = []
+    unchanged: list[Any] = []
+    for field in dataclasses.fields(Settings):
+        value = getattr(settings, field.name)
+        rows = unchanged if value == field.default else changed
+        rows.append((field.name, value, field.metadata["meaning"]))
+    return changed, unchanged
 
 
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
@@ -155,102 +242,3 @@ def _quality(run: Run) -> list[tuple[str, ...]]:
         ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
-
-
-def _parts(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Splits rows into at most 400 parts of equal length."""
-    length = -(-len(values) // _POINTS)
-    return [values[at : at + length] for at in range(0, len(values), length)]
-
-
-def _charts(runs: Sequence[Run], histories: Sequence[NDArray[np.float64]]) -> list[str]:
-    """Charts of losses, gap, turns and quality as pieces of HTML."""
-    several = len(runs) > 1
-    charts: dict[str, list[Any]] = {"losses": [], "gap": [], "turns": [], "quality": []}
-    for run, history, colour in zip(runs, histories, _COLOURS * len(runs), strict=False):
-        prefix = f"{run.name}: " if several else ""
-        if len(history):
-            parts = _parts(history)
-            means = np.array([part.mean(axis=0) for part in parts])
-            steps, _, loss_g, loss_d, gap, share = means.T
-            first = colour if several else _COLOURS[0]
-            second = colour if several else _COLOURS[1]
-            dash = "dot" if several else "solid"
-            charts["losses"] += [
-                _line(steps, loss_g, f"{prefix}generator", first),
-                _line(steps, loss_d, f"{prefix}discriminator", second, dash),
-            ]
-            if not several:
-                low, high = np.array([np.quantile(part[:, 4], (0.05, 0.95)) for part in parts]).T
-                charts["gap"] += [
-                    _line(steps, low, "5 % of batches are below", "grey", "dot"),
-                    _line(steps, high, "5 % are above", "grey", "dot"),
-                ]
-            charts["gap"].append(_line(steps, gap, f"{prefix}gap, mean", colour))
-            charts["turns"].append(_line(steps, 100 * share, f"{prefix}generator's turns", colour))
-        evaluations = run.evaluations(np.inf)
-        if evaluations:
-            minutes = [row["minutes"] for row in evaluations]
-            distance = [row["mmd"] for row in evaluations]
-            charts["quality"].append(
-                _line(minutes, distance, f"{prefix}mmd", colour, mode="lines+markers")
-            )
-    margins = {run.settings().margin for run in runs}
-    band = margins.pop() if len(margins) == 1 else None
-    made = [
-        _chart("Losses (nats)", "batches", charts["losses"], level=float(np.log(2))),
-        _chart("Gap: loss of G minus loss of D (nats)", "batches", charts["gap"], band=band),
-        _chart("The generator's share of the turns (%)", "batches", charts["turns"], top=100),
-        _chart("Distance from the training pictures (mmd)", "minutes", charts["quality"]),
-    ]
-    return [chart for chart in made if chart]
-
-
-def _line(
-    x: Sequence[float] | NDArray[np.float64],
-    y: Sequence[float] | NDArray[np.float64],
-    name: str,
-    colour: str,
-    dash: str = "solid",
-    mode: str = "lines",
-) -> Any:
-    from plotly.graph_objects import Scatter
-
-    return Scatter(x=list(x), y=list(y), name=name, mode=mode, line={"color": colour, "dash": dash})
-
-
-def _chart(
-    title: str,
-    x_title: str,
-    lines: list[Any],
-    level: float | None = None,
-    band: float | None = None,
-    top: float | None = None,
-) -> str | None:
-    """A chart as HTML, without Plotly itself; None if there is nothing to draw.
-
-    `level` is a dotted line, `band` a green area around 0, `top` the end of an axis that starts
-    at 0.
-    """
-    from plotly.graph_objects import Figure
-
-    if not lines:
-        return None
-    figure = Figure(lines)
-    if level:  # ln 2: nobody can tell real from generated
-        figure.add_hline(level, line={"dash": "dot", "color": "grey"})
-    if band:
-        figure.add_hrect(-band, band, fillcolor="#2f9e5f", opacity=0.15, line_width=0)
-    figure.update_layout(
-        title=title,
-        xaxis_title=x_title,
-        yaxis_range=top and [0, top],
-        height=320,
-        margin={"l": 50, "r": 10, "t": 45, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(128,128,128,0.08)",
-        legend={"orientation": "h", "y": -0.25},
-        hovermode="x unified",
-    )
-    config = {"responsive": True, "displaylogo": False}
-    return figure.to_html(full_html=False, include_plotlyjs=False, config=config)

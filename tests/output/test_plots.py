@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from balanced_gan.output.plots import losses_png, numbers_of, points_png
+from balanced_gan.output.plots import even_parts, losses_png, numbers_of, points_png
 
 
 def pixels(png):
@@ -53,3 +53,12 @@ def test_points_are_drawn_where_they_lie():
     height = len(none)
     assert rows_changed((3.0, 1.5)).max() < height / 2 < rows_changed((3.0, -1.5)).min()
     assert rows_changed((3.0, 5.0)).size == 0  # the axes are the same for any points
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 121, 4001, 10_000])
+def test_turns_that_alternate_are_a_flat_line_at_one_half(count):
+    turns = np.arange(1.0, count + 1) % 2
+    parts = even_parts(turns, 60)
+    assert [part.mean() for part in parts] == [0.5 if count > 1 else 1.0] * len(parts)
+    assert len(parts) <= 60
+    assert sum(map(len, parts)) == (count - count % 2 or 1)

@@ -1,5 +1,8 @@
+import dataclasses
+import os
 import re
 
+import pytest
 from conftest import TINY
 from pages import Page, frames
 
@@ -28,6 +31,63 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
     ]
     charts = tiny_run.report_file.read_text(encoding="utf-8").count("Plotly.newPlot(")
     assert charts >= 3  # losses, gap, turns; Plotly's own text may have more
+
+
+def test_settings_that_have_their_default_are_folded(tiny_run):
+    shown, folded = tiny_run.report_file.read_text(encoding="utf-8").split("<details>")
+    assert "<dt>latent_dim</dt>" in shown and "<dt>beta_1</dt>" not in shown
+    assert "<dt>latent_dim</dt>" not in folded and "<dt>beta_1</dt>" in folded
+
+
+def in_training(run, **settings):
+    """The text of the report of a run that trains, 200 batches and as many seconds on."""
+    metadata = run.metadata()
+    metadata["sessions"][-1].pop("ended", None)
+    run.save_metadata(metadata)
+    no_limit = {"epochs": None, "steps": None, "minutes": None}
+    run.save_settings(dataclasses.replace(run.settings(), **no_limit | settings))
+    rows = "".join(f"{n},{n // 2},{n}.00,0.7,0.7,0.0,1,0\n" for n in range(1, 201))
+    run.history_file.write_text(f"the header\n{rows}")
+    return Page(write_report(run)).text
+
+
+@pytest.mark.parametrize(
+    "limits, minutes",
+    [
+        ({"minutes": 10.0}, 7),
+        ({"steps": 320}, 2),
+        ({"epochs": 160}, 2),  # of two batches
+        ({"minutes": 10.0, "steps": 320}, 2),
+    ],
+)
+def test_a_page_of_a_run_in_training_says_how_long_it_will_take(tiny_run, limits, minutes):
+    text = in_training(tiny_run, **limits)
+    assert re.search(rf"Training\s.*About {minutes} minutes to go", text)
+    assert "newest" not in text  # the last sheet is of an earlier session
+    assert "location.reload" in tiny_run.report_file.read_text(encoding="utf-8")
+
+
+def test_a_page_of_a_run_that_ended_stays_as_it_is(tiny_run):
+    text = Page(tiny_run.report_file).text
+    assert re.search(r"Ended\s+Trained for 1 minute\.", text)
+    assert "location.reload" not in tiny_run.report_file.read_text(encoding="utf-8")
+
+
+def test_a_page_of_a_run_that_was_killed_says_since_when_nothing_happens(tiny_run):
+    in_training(tiny_run, steps=320)
+    os.utime(tiny_run.history_file, (1e9, 1e9))
+    text = Page(write_report(tiny_run)).text
+    assert re.search(r"Stalled\s+Nothing has been written since \S+ on 2001-09-0", text)
+    assert "Training" not in text
+
+
+def test_metadata_of_any_kind_does_no_harm(tiny_run):
+    in_training(tiny_run, epochs=160)
+    metadata = tiny_run.metadata()
+    for samples, size in ((10**400, 8), (20, 0), ("20", None), (True, [8])):
+        metadata["sessions"][-1]["samples"], metadata["batch_size"] = samples, size
+        tiny_run.save_metadata(metadata)
+        assert "Training" in Page(write_report(tiny_run)).text
 
 
 def test_names_and_texts_are_escaped(tiny_run):
