@@ -106,9 +106,7 @@ def load_folder(
 
     if cache:
         how = {"max_images": max_images, "image_size": image_size, "channels": channels}
-        key = key_of(
-            root, names, **how, crop=crop.mode, source_size=crop.source_size, faces=crop.faces
-        )
+        key = key_of(root, names, **how, **crop._asdict())
         with suppress(OSError):
             pictures, skipped = stored_or_made(cache, key, shape, read_all)
             return pictures, left_out + skipped

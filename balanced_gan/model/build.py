@@ -10,7 +10,7 @@ import tensorflow as tf
 from balanced_gan import processor
 from balanced_gan.model import workers
 from balanced_gan.model.gan import BalancedGAN
-from balanced_gan.model.optimizers import build_optimizer
+from balanced_gan.model.optimizers import LearningRate, build_optimizer
 from balanced_gan.model.replicas import replicated, shared_copy
 from balanced_gan.presets.networks import NETWORKS
 from balanced_gan.presets.schedules import SCHEDULES
@@ -59,17 +59,16 @@ def build_gan(settings: Settings) -> BalancedGAN:
         gan.compile(
             *(
                 build_optimizer(
-                    learning_rate,
+                    LearningRate(
+                        rate, settings.learning_rate_decay, warm_up, gan.learning_rate_factor
+                    ),
                     settings.optimizer,
                     settings.beta_1,
                     settings.beta_2,
-                    settings.learning_rate_decay,
-                    warm_up,
                     # Each replica clips its share of the gradient.
                     settings.clip_value / strategy.num_replicas_in_sync,
-                    gan.learning_rate_factor,
                 )
-                for learning_rate, warm_up in (
+                for rate, warm_up in (
                     (settings.generator_learning_rate, 0),
                     (settings.discriminator_learning_rate, settings.discriminator_warm_up),
                 )

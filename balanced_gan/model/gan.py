@@ -14,7 +14,7 @@ from balanced_gan.model.augment import augment
 from balanced_gan.model.ema import recalibrate_batch_norm, update_ema
 from balanced_gan.model.losses import discriminator_loss, generator_loss, r1_gradients
 from balanced_gan.model.networks import plain_copy
-from balanced_gan.model.optimizers import build_optimizer
+from balanced_gan.model.optimizers import LearningRate, build_optimizer
 from balanced_gan.settings import Settings, check_value
 
 R1_EVERY = 16  # turns of the discriminator (Karras et al. 2020); each costs as much as two turns
@@ -238,12 +238,14 @@ class BalancedGAN(keras.Model):
         # Keras may choose XLA by itself, which is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.generator_optimizer = generator_optimizer or build_optimizer(
-            Settings.generator_learning_rate, factor=self.learning_rate_factor
+            LearningRate(Settings.generator_learning_rate, factor=self.learning_rate_factor)
         )
         self.discriminator_optimizer = discriminator_optimizer or build_optimizer(
-            Settings.discriminator_learning_rate,
-            warm_up=Settings.discriminator_warm_up,
-            factor=self.learning_rate_factor,
+            LearningRate(
+                Settings.discriminator_learning_rate,
+                warm_up=Settings.discriminator_warm_up,
+                factor=self.learning_rate_factor,
+            )
         )
         # Their variables must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)

@@ -24,7 +24,11 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(
-        self, rate: float, decay: float, warm_up: int, factor: float | keras.Variable
+        self,
+        rate: float,
+        decay: float = Settings.learning_rate_decay,
+        warm_up: int = 0,
+        factor: float | keras.Variable = 1.0,
     ) -> None:
         self.rate, self.decay, self.warm_up, self.factor = rate, decay, warm_up, factor
 
@@ -60,30 +64,25 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 def build_optimizer(
-    learning_rate: float,
+    learning_rate: float | LearningRate,
     optimizer: str = Settings.optimizer,
     beta_1: float = Settings.beta_1,
     beta_2: float = Settings.beta_2,
-    learning_rate_decay: float = Settings.learning_rate_decay,
-    warm_up: int = 0,
     clip_value: float = Settings.clip_value,
-    factor: float | keras.Variable = 1.0,
 ) -> keras.optimizers.Optimizer:
     """Builds the optimizer of one network. The two networks cannot share one.
 
     Args:
-        learning_rate: approximate maximum of the learning rate.
+        learning_rate: the schedule, or the `rate` of one with its defaults.
         optimizer: "adam" or "rmsprop".
         beta_1: Adam's decay rate for the mean of past gradients. It is 0 by default, so that no
             update follows a gradient that the other network's turn has made stale (Gidel et al.
             2019, arXiv 1807.04740).
         beta_2: Adam's decay rate for the mean of past squared gradients.
-        learning_rate_decay: d; the learning rate of turn n is divided by 1 + d n.
-        warm_up: number of turns with a rising learning rate.
         clip_value: clips each gradient to [-clip_value, clip_value]; 0 for no clipping.
-        factor: number or variable that multiplies all learning rates.
     """
-    schedule = LearningRate(learning_rate, learning_rate_decay, warm_up, factor)
+    given = isinstance(learning_rate, LearningRate)
+    schedule = learning_rate if given else LearningRate(learning_rate)
     clipvalue = clip_value or None
     if optimizer == "rmsprop":
         return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)

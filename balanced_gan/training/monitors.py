@@ -25,8 +25,9 @@ from balanced_gan.output.kinds import Images, Points
 from balanced_gan.output.sampling import latents_of, samples_of
 from balanced_gan.runs.checkpoints import save_networks
 from balanced_gan.runs.run import Run
-from balanced_gan.training.callbacks import FileCallback, say
+from balanced_gan.training.callbacks import FileCallback
 from balanced_gan.training.clock import Budget, Clock
+from balanced_gan.training.progress import say
 from balanced_gan.views.report import seconds_between_reports, write_report
 
 _COMPARED = 1000  # training pictures, at most, that evaluations compare with

@@ -18,7 +18,7 @@ from balanced_gan.output.kinds import kind_of
 from balanced_gan.runs.checkpoints import all_variables, load_checkpoint
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
-from balanced_gan.training import callbacks, monitors
+from balanced_gan.training import callbacks, monitors, progress
 from balanced_gan.training.choose_start import find_start
 from balanced_gan.training.clock import Budget, Clock
 from balanced_gan.training.estimate import last_step_of
@@ -109,7 +109,7 @@ def _step_back(gan, trouble, settings, run, samples):
         f"{factor:g} times the learning rates"
     )
     if run:
-        callbacks.say(sentence)
+        progress.say(sentence)
         run.add_event(gan.steps_done, seconds, "stepped back", sentence)
     return gan, seconds
 
@@ -125,13 +125,13 @@ def _train(gan, seconds, damaged, settings, run, samples):
     budget.set_model(gan)
     if budget.share_done() >= 1:
         return Outcome(True, step // per_epoch, step, seconds / 60, damaged)
-    progress = callbacks.Progress(budget, per_epoch, batch_size)
+    line = progress.Progress(budget, per_epoch, batch_size)
     of_run = []
     if run:
-        of_run = [progress, *_run_callbacks(settings, run, samples, clock, budget)]
+        of_run = [line, *_run_callbacks(settings, run, samples, clock, budget)]
         if step == 0:
             atomic_write(run.grid_file("real"), _real_grid(samples, settings))
-    with finish_batch_on_interrupt(budget.ask), progress:
+    with finish_batch_on_interrupt(budget.ask), line:
         try:
             # All of our epochs are one Keras epoch, because a resumed run starts in the middle
             # of an epoch and a budget of minutes ends anywhere.

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from balanced_gan.model.optimizers import FusedAdam, build_optimizer
+from balanced_gan.model.optimizers import FusedAdam, LearningRate, build_optimizer
 
 
 def rates(optimizer, turns):
@@ -17,17 +17,17 @@ def rates(optimizer, turns):
 
 def constant(**changes):
     """An optimizer of rate 0.1 that does not change, unless asked to."""
-    return build_optimizer(0.1, **{"learning_rate_decay": 0.0} | changes)
+    return build_optimizer(LearningRate(0.1, **{"decay": 0.0} | changes))
 
 
 @pytest.mark.parametrize(
     "changes, expected",
     [
         ({}, [0.1, 0.1, 0.1]),
-        ({"learning_rate_decay": 0.5}, [0.1, 0.1 / 1.5, 0.1 / 2, 0.1 / 2.5]),
+        ({"decay": 0.5}, [0.1, 0.1 / 1.5, 0.1 / 2, 0.1 / 2.5]),
         ({"warm_up": 4}, [0.025, 0.05, 0.075, 0.1, 0.1]),
         (
-            {"warm_up": 2, "learning_rate_decay": 0.5},
+            {"warm_up": 2, "decay": 0.5},
             [0.05, 0.1 / 1.5, 0.1 / 2],
         ),
     ],

@@ -2,6 +2,7 @@
 
 import errno
 import platform
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,8 +21,8 @@ def run(workplace):
 
 def test_the_clock_does_not_count_sleep(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(callbacks.time, "process_time", lambda: 0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
     clock = callbacks.Clock(before=5.0)
     for passed in (2, 3, 8 * 3600, 1):  # a night in between
         now[0] += passed
@@ -31,8 +32,8 @@ def test_the_clock_does_not_count_sleep(monkeypatch):
 
 def test_the_clock_counts_a_batch_of_twenty_minutes(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(callbacks.time, "process_time", lambda: 1.9 * now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: 1.9 * now[0])
     clock = callbacks.Clock()
     now[0] += 1200
     assert clock.seconds() == 1200

@@ -197,15 +197,15 @@ def test_without_a_readable_checkpoint_nothing_is_overwritten(uninterrupted):
 # train.py whose second half takes 8 s, so that a signal comes in time on a busy machine too.
 SLOW_TO_END = """
 import sys, time
-from balanced_gan.training import callbacks
+from balanced_gan.training import progress
 from balanced_gan.cli import main
 
-class SlowToEnd(callbacks.Progress):
+class SlowToEnd(progress.Progress):
     def on_train_batch_end(self, batch, logs=None):
         super().on_train_batch_end(batch, logs)
         time.sleep(batch >= 8)
 
-callbacks.Progress = SlowToEnd
+progress.Progress = SlowToEnd
 sys.argv[0] = "train.py"
 main()
 """

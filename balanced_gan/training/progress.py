@@ -1,0 +1,82 @@
+"""What a terminal or a notebook shows while a run trains: the progress line, and notes above it."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+import keras
+from tqdm.auto import tqdm
+
+from balanced_gan.training.clock import Budget
+
+
+def say(sentence: str) -> None:
+    """Prints a note above the progress line."""
+    tqdm.write(f"Note: {sentence}.", file=sys.stderr)
+
+
+class Progress(keras.callbacks.Callback):
+    """The progress line: epoch, time left, speed, losses, gap, who trains, and G's share of turns.
+
+    It is a context manager, because Keras calls no `on_train_end` after an exception.
+
+    Args:
+        budget: how far the run is.
+        per_epoch: steps per epoch.
+        batch_size: samples per step.
+    """
+
+    def __init__(self, budget: Budget, per_epoch: int, batch_size: int) -> None:
+        super().__init__()
+        self.budget = budget
+        self.per_epoch = per_epoch
+        self.batch_size = batch_size
+        self.bar: Any = None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.refresh()
+            self.bar.close()
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        # A terminal is updated five times a second, a log file every half minute.
+        interval = 0.2 if sys.stderr.isatty() else 30
+        bar = "{bar}" if "ipykernel" in sys.modules else "{bar:10}"  # a notebook draws its own
+        self.bar = tqdm(
+            desc="compiling",
+            total=1.0,
+            initial=self.budget.share_done(),
+            mininterval=interval,
+            bar_format=f"{{desc}} {{percentage:3.0f}}%|{bar}| {{elapsed}}<{{remaining}}{{postfix}}",
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 0:  # the first step includes compiling, so speed counts from here
+            self.began = time.perf_counter()  # Windows updates its other clock 60 times a second
+        else:
+            speed = batch * self.batch_size / (time.perf_counter() - self.began)
+            turns = (
+                int(self.model.generator_turns.numpy()),
+                int(self.model.discriminator_turns.numpy()),
+            )
+            share = 100 * turns[0] / sum(turns)
+            trains = "+".join(name for name in ("G", "D") if logs[f"turn_{name}"])
+            self.bar.set_postfix_str(
+                f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
+                f"gap {logs['gap']:+.2f}, {trains} trains, G {share:.0f}%",
+                refresh=False,
+            )
+        epoch = -(-self.model.steps_done // self.per_epoch)
+        epochs = f"/{-(-self.budget.last_step // self.per_epoch)}" if self.budget.last_step else ""
+        self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
+        self.bar.update(self.budget.share_done() - self.bar.n)
