@@ -45,7 +45,7 @@ class Settings:
         None, "Pictures", "Folder of pictures, subfolders included; without it, drawn faces."
     )
     pattern: str | None = setting(
-        None, "Pictures", "Use only files whose path ends like this, as in '*F.png' or 'front/*'."
+        None, "Pictures", "Use only files whose path ends like this pattern: '*F.png' or 'front/*'."
     )
     max_images: int | None = setting(
         None, "Pictures", "Use at most this many pictures.", 1, 10_000_000

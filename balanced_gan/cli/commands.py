@@ -94,7 +94,7 @@ def main() -> None:
         file = f"{error.filename!r}: " if error.filename else ""
         sys.exit(f"Error: {file}{error.strerror or error}.")
     except (KeyboardInterrupt, click.Abort):
-        sys.exit("Stopped; nothing already made is lost.")
+        sys.exit("Stopped. What was saved before is still there.")
 
 
 def _mend_streams() -> None:

@@ -21,7 +21,7 @@ from balanced_gan.terminal import quiet_import
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Of the first of 400 samples.",
+    help="Seed of the first of 400 samples.",
 )
 @option(
     "--inception_weights",

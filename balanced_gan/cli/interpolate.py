@@ -25,7 +25,7 @@ from balanced_gan.terminal import quiet_import
     type=click.IntRange(2, 1000),
     default=8,
     show_default=True,
-    help="Pictures to pass through, and back to the first.",
+    help="Number of pictures to pass through before returning to the first.",
 )
 @seed_option
 @truncation_option

@@ -143,7 +143,7 @@ seed_option = option(
     type=click.IntRange(0, 2**31 - 1),
     default=lambda: secrets.randbelow(1_000_000),
     show_default="random",
-    help="Of the first picture; the same seed makes the same pictures again.",
+    help="Seed of the first picture; the same seed makes the same pictures again.",
 )
 
 

@@ -1,4 +1,4 @@
-"""--TYPE report: a run as a page to look at, or several beside one another."""
+"""--TYPE report: a run's report page, or several runs side by side."""
 
 import click
 

@@ -177,6 +177,9 @@ def _say_outcome(outcome, settings, run, img_num):
             more = f"--minutes {2 * settings.minutes:g}"
         elif settings.steps:
             more = f"--steps {2 * outcome.steps}"
-        click.echo(f"Trained:  {done}. To go on: {again} {more}")
+        if outcome.new_steps:
+            click.echo(f"Trained:  {done}. To go on: {again} {more}")
+        else:
+            click.echo(f"Finished: {done}, before this start. To train further: {again} {more}")
     click.echo(f"Look at:  {run.report_file}, with everything; {run.final_sheet} alone")
     click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")

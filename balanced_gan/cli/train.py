@@ -62,8 +62,8 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
     python train.py --preset sine                 learn a curve, in under a minute
     python train.py --TYPE interpolate            a video from picture to picture
     python train.py --TYPE explore                sliders in a browser
-    python train.py --TYPE evaluate --path new/   measure them against pictures not trained on
-    python train.py --TYPE report                 a run as a page to look at
+    python train.py --TYPE evaluate --path new/   compare with pictures it was not trained on
+    python train.py --TYPE report                 the report page of a run
     python train.py --TYPE export                 the generator for other programs
     python train.py --TYPE list                   all runs
 

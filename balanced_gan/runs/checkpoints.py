@@ -92,11 +92,10 @@ def save_networks(run: Run, generator: keras.Model, discriminator: keras.Model) 
     """Writes both networks of a model.
 
     Args:
-        run: the run to write to; its folder is created if missing.
+        run: the run to write to.
         generator: from `BalancedGAN.recalibrated_generator`.
         discriminator: of the same model.
     """
-    run.path.mkdir(exist_ok=True)
     save_network(generator, run.generator_file)
     if not is_plain(discriminator):
         discriminator = plain_copy(discriminator)

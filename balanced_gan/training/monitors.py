@@ -200,6 +200,10 @@ class Evaluations(FileCallback):
         if self.rows:  # a run that was too short for the first one needs none at its end
             self._measure()
 
+    def _keep_as_best(self, generator: keras.Model) -> None:
+        self.run.best.path.mkdir(exist_ok=True)
+        save_networks(self.run.best, generator, self.model.discriminator)
+
     def _measure(self) -> None:
         minutes = self.clock.seconds() / 60
         generator = self.model.recalibrated_generator()
@@ -210,7 +214,7 @@ class Evaluations(FileCallback):
         self.rows.append({"step": self.model.steps_done, "minutes": minutes, **measured})
         self.attempt(lambda: self.run.save_evaluations(self.rows))
         if measured["mmd"] < best:
-            self.attempt(lambda: save_networks(self.run.best, generator, self.model.discriminator))
+            self.attempt(lambda: self._keep_as_best(generator))
         if measured["diversity"] < _ALIKE * self.real_diversity:
             self.health.warn(
                 "alike",

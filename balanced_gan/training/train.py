@@ -35,6 +35,7 @@ class Outcome(NamedTuple):
     finished: bool  # whether the budget is spent; if not, training was interrupted
     epochs: int  # complete epochs, over all sessions of the run
     steps: int  # over all sessions
+    new_steps: int  # of this session
     minutes: float  # minutes of training, over all sessions
     damaged: list[str]  # names of the checkpoints that could not be read
 
@@ -124,7 +125,7 @@ def _train(gan, seconds, damaged, settings, run, samples):
     budget = Budget(clock, last_step, settings.minutes)
     budget.set_model(gan)
     if budget.share_done() >= 1:
-        return Outcome(True, step // per_epoch, step, seconds / 60, damaged)
+        return Outcome(True, step // per_epoch, step, 0, seconds / 60, damaged)
     line = progress.Progress(budget, per_epoch, batch_size)
     of_run = []
     if run:
@@ -150,7 +151,8 @@ def _train(gan, seconds, damaged, settings, run, samples):
             if not budget.asked:  # otherwise the newest checkpoint is the end the user asked for
                 raise
     epochs, finished = gan.steps_done // per_epoch, budget.share_done() >= 1
-    return Outcome(finished, epochs, gan.steps_done, clock.seconds() / 60, damaged)
+    steps = gan.steps_done
+    return Outcome(finished, epochs, steps, steps - step, clock.seconds() / 60, damaged)
 
 
 def _run_callbacks(settings, run, samples, clock, budget):

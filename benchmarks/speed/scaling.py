@@ -155,7 +155,7 @@ def measure_kills():
         table("kill | killed | newest checkpoint, batch | others ended, s", rows),
         f"Afterwards the run went on to batch {steps}; its history was "
         + ("equal to" if same else "NOT equal to")
-        + " that of a run that was let alone.",
+        + " that of a run that was left alone.",
     )
 
 

@@ -88,7 +88,7 @@ def test_the_example_for_kubernetes_names_each_worker(workplace, monkeypatch):
     assert service["metadata"]["name"] == spec["subdomain"]
     (container,) = spec["containers"]
     (text,) = container["args"]
-    text = text.replace("exec python", 'echo "$TF_CONFIG" #')
+    text = text.replace("exec balanced-gan", 'echo "$TF_CONFIG" #')
     monkeypatch.setenv("JOB_COMPLETION_INDEX", "1")
     done = subprocess.run([*container["command"], text], capture_output=True, text=True, check=True)
     addresses = [f"{name}-{i}.{spec['subdomain']}:2222" for i in range(job["spec"]["completions"])]

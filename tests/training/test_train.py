@@ -136,7 +136,9 @@ def test_resumed_from_the_checkpoint_before_a_damaged_one(uninterrupted):
 def test_a_finished_run_is_left_alone(uninterrupted):
     before = uninterrupted.history_file.read_bytes()
     outcome = go_on(uninterrupted, Settings(**TINY_SETTINGS, epochs=3))
-    assert outcome.finished and outcome.epochs == 6  # more than asked for, and says so
+    assert (
+        outcome.finished and outcome.epochs == 6 and not outcome.new_steps
+    )  # more than asked for, and says so
     assert uninterrupted.history_file.read_bytes() == before
 
 
@@ -333,14 +335,19 @@ def test_a_run_that_stays_sick_ends_in_a_sentence_and_keeps_its_checkpoint(workp
     assert [row["event"] for row in run.events()] == 3 * ["stepped back"]
 
 
-def test_a_run_folder_that_disappears_ends_training_in_a_sentence(workplace, add_callback):
+@pytest.mark.parametrize("checkpoint_every_minutes", [1e-9, 60.0])
+def test_a_run_folder_that_disappears_ends_training_in_a_sentence(
+    workplace, add_callback, checkpoint_every_minutes
+):
     class Remover(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 2:
                 shutil.rmtree(run.path)
 
-    settings = Settings(**{**TINY_SETTINGS, "epochs": 6})
+    changes = {"epochs": 6, "checkpoint_every_minutes": checkpoint_every_minutes}
+    settings = Settings(**{**TINY_SETTINGS, **changes})
     run = create_run(settings, "drawn-faces")
     add_callback(Remover())
     with pytest.raises(InputError, match="no longer exists, so training stopped"):
         go_on(run, settings)
+    assert not run.path.exists()
