@@ -1,6 +1,6 @@
 """Several workers on this machine: speed, what goes over the network, and workers that die.
 
-    python -m benchmarks.speed.scaling             all parts, about twenty-five minutes
+    python -m benchmarks.speed.scaling             all parts, about fifteen minutes
     python -m benchmarks.speed.scaling --part kills
 
 The workers share this machine's cores, so that images/s cannot grow with them: what is measured is
@@ -17,17 +17,14 @@ import time
 from pathlib import Path
 
 import click
-import cv2
-import numpy as np
 
 from balanced_gan.runs.run import Run
-from benchmarks.shared import part_option, publish, start, table, watch
+from benchmarks.shared import part_option, publish, start, table
 
 FIRST, LAST = 30, 130  # batches between which is measured
 KILLS = 10
 TINY = ["--image_size", 32, "--width", 4, "--latent_dim", 8, "--batch_size", 8, "--max_images", 20]
 TINY += ["--precision", "float32", "--evaluate_every_minutes", 0]
-COUNTS = 1_000, 10_000, 100_000
 
 
 def start_heard(folder, *options):
@@ -159,58 +156,7 @@ def measure_kills():
     )
 
 
-def small_pictures(folder, count):
-    """Writes so many different 32x32 JPEGs, a thousand to a sub-folder."""
-    random = np.random.default_rng(0)
-    coarse = random.integers(0, 255, (64, 6, 6, 3), np.uint8)
-    for number in range(count):
-        below = folder / f"{number // 1000:04d}"
-        if number % 1000 == 0:
-            below.mkdir(parents=True)
-        picture = cv2.resize(coarse[number % 64], (32, 32), interpolation=cv2.INTER_LINEAR)
-        picture[:4, :4] = number % 251
-        cv2.imwrite(str(below / f"{number}.jpg"), picture)
-
-
-def first_batch(folder, pictures):
-    """`(seconds to the first batch, peak memory in MiB)` of a training."""
-    options = ["--image_size", 32, "--width", 8, "--steps", 3, "--precision", "float32", "--new"]
-    found = []
-
-    def look(seconds):
-        histories = folder.glob("runs/*/history.csv")
-        if any(any(Run(file.parent).history_rows()) for file in histories):
-            found.append(seconds)
-        return found
-
-    options += ["--path", pictures, "--evaluate_every_minutes", 0]
-    peak = watch(folder, *options, look=look).peak
-    return found[0], peak
-
-
-def measure_pictures():
-    rows = []
-    with tempfile.TemporaryDirectory() as place:
-        for count in COUNTS:
-            pictures = Path(place, f"pictures-{count}")
-            small_pictures(pictures, count)
-            for start_number in ("first", "second"):
-                folder = Path(place, f"work-{count}")
-                folder.mkdir(exist_ok=True)
-                for old in folder.glob("runs/0*"):
-                    old.rename(folder / f"old-{old.name}")
-                seconds, peak = first_batch(folder, pictures)
-                rows.append([f"{count:,}", start_number, f"{seconds:.1f}", f"{peak / 1024:.2f}"])
-                print(rows[-1], flush=True)
-    publish(
-        "Many pictures: time to the first batch",
-        "32x32 JPEGs of about 1 KB, at 32x32, width 8; *first* start with an empty cache, "
-        "*second* with a full one.",
-        table("pictures | start | seconds to the first batch | peak memory, GiB", rows),
-    )
-
-
-PARTS = {"speed": measure_speed, "kills": measure_kills, "pictures": measure_pictures}
+PARTS = {"speed": measure_speed, "kills": measure_kills}
 
 
 @click.command()
