@@ -47,10 +47,10 @@ def train_py(folder, *arguments):
 
 
 def first_recognised(run):
-    """Minutes of training until a grid shows faces, or None."""
+    """Minutes of training until a grid shows faces, or None; before training they are a start's."""
     minutes = {int(row["step"]): float(row["seconds"]) / 60 for row in run.history_rows()}
     size = run.settings().image_size
-    for grid in run.grid_files():
+    for grid in run.grid_files()[1:]:
         if share_on_grid(grid, size) >= RECOGNISED:
             return minutes[int(grid.stem.split("-")[1])]
     return None
