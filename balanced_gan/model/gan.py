@@ -237,15 +237,13 @@ class BalancedGAN(keras.Model):
         """
         # Keras may choose XLA by itself, which is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
+        factor = self.learning_rate_factor
         self.generator_optimizer = generator_optimizer or build_optimizer(
-            LearningRate(Settings.generator_learning_rate, factor=self.learning_rate_factor)
+            LearningRate(Settings.generator_learning_rate, factor=factor)
         )
+        rate, warm_up = Settings.discriminator_learning_rate, Settings.discriminator_warm_up
         self.discriminator_optimizer = discriminator_optimizer or build_optimizer(
-            LearningRate(
-                Settings.discriminator_learning_rate,
-                warm_up=Settings.discriminator_warm_up,
-                factor=self.learning_rate_factor,
-            )
+            LearningRate(rate, warm_up=warm_up, factor=factor)
         )
         # Their variables must exist before a branch of the graph first uses them.
         self.generator_optimizer.build(self.generator.trainable_variables)
