@@ -18,7 +18,7 @@ _NUMBER = 4 / 2**20  # MiB of a float32
 
 
 def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
-    """The peak memory of training, in MiB; up to 1.4 times too high at a large width and batch size.
+    """The peak memory of training, in MiB; up to 1.4 times too high for a wide, large batch.
 
     Args:
         gan: the built model.
