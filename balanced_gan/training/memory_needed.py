@@ -9,16 +9,18 @@ from balanced_gan.errors import InputError
 from balanced_gan.model.gan import BalancedGAN
 
 # Fitted to benchmarks/speed/memory.py: what TensorFlow and the other libraries take;
-_BASE_MIB = 846
+_BASE_MIB = 900
 # numbers kept for every weight: itself, its gradient, Adam's two, EMA, and copies for a checkpoint;
-_COPIES = 8.8
-# numbers kept for every activation of a forward pass, for the backward pass and in between.
-_PER_ACTIVATION = 1.66
+_PER_WEIGHT = 7.9
+# for every activation of a forward pass, for the backward pass and in between;
+_PER_ACTIVATION = 0.8
+# and for every value of a picture that is augmented: its changes, forward and backward.
+_PER_PICTURE_VALUE = 39
 _NUMBER = 4 / 2**20  # MiB of a float32
 
 
 def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
-    """The peak memory of training, in MiB; up to 1.4 times too high for a wide, large batch.
+    """The peak memory of training, in MiB, within a quarter (benchmarks/speed/memory.py).
 
     Args:
         gan: the built model.
@@ -27,7 +29,9 @@ def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     # The discriminator sees real and generated pictures.
     activations = _activations(gan.generator) + 2 * _activations(gan.discriminator)
-    numbers = _COPIES * weights + _PER_ACTIVATION * activations * batch_size
+    values = math.prod(gan.discriminator.input_shape[1:]) if gan.augmentation else 0
+    a_sample = _PER_ACTIVATION * activations + _PER_PICTURE_VALUE * values
+    numbers = _PER_WEIGHT * weights + a_sample * batch_size
     return _BASE_MIB + _NUMBER * numbers
 
 

@@ -2,19 +2,26 @@ import pytest
 
 from balanced_gan import Settings, memory
 from balanced_gan.model.build import build_gan
+from balanced_gan.settings import preset_values
 from balanced_gan.training.memory_needed import mebibytes_needed, refuse_too_large
 
 
-def needed(batch_size=8, **changes):
-    return mebibytes_needed(build_gan(Settings(precision="float32", **changes)), batch_size)
-
-
-def test_more_of_anything_needs_more():
-    default = needed()
-    # As measured by benchmarks/speed/memory.py, within a quarter.
-    assert default == pytest.approx(957, rel=0.25)
-    assert needed(128) == pytest.approx(1700, rel=0.25)
-    assert needed(width=256) == pytest.approx(2593, rel=0.25)
+# MiB, as measured by benchmarks/speed/memory.py.
+@pytest.mark.parametrize(
+    "job, measured",
+    [
+        ({}, 994),
+        ({"batch_size": 128}, 1695),
+        ({"width": 256}, 2481),
+        ({"width": 256, "batch_size": 64}, 3139),
+        ({"image_size": 256, "batch_size": 16}, 1717),
+        (preset_values("original"), 2460),
+    ],
+)
+def test_the_estimate_is_within_a_quarter(job, measured):
+    settings = Settings(**job | {"precision": "float32"})
+    estimated = mebibytes_needed(build_gan(settings), settings.batch_size)
+    assert estimated == pytest.approx(measured, rel=0.25)
 
 
 def test_what_cannot_fit_is_refused_with_what_helps(train_py, monkeypatch):
