@@ -101,6 +101,8 @@ VARIANTS = {
     "encoder": Variant({"batch_size": 8}, encoder=300),
     "start_neutral": Variant({"start": "neutral"}),
     "start_portraits": Variant({"start": "portraits"}),
+    "start_neutral_8": Variant({"start": "neutral", "batch_size": 8}),
+    "start_portraits_8": Variant({"start": "portraits", "batch_size": 8}),
     **{
         name: variant._replace(options={"start": "auto"} | variant.options)
         for name, variant in OF_STARTS.items()
