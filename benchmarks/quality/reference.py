@@ -19,6 +19,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from PIL import Image
 
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation import metrics
@@ -135,7 +136,7 @@ def measure(run, data, training, held_out, features):
 @click.option("--kind", default="portraits", show_default=True, help="Of ablations.py.")
 @click.option("--against", type=Path, help="Folder of another version of this program.")
 @click.option("--other_options", default="", help="Of train.py of that version, if others.")
-@click.option("--image", is_flag=True, help="Keep the first seed's last grid in images/.")
+@click.option("--image", type=Path, help="File for the first seed's last grid.")
 def main(options, data, seeds, kind, against, other_options, image):
     data, work = data.resolve(), Path(tempfile.mkdtemp())
     parts = split(kind, data, work)
@@ -161,7 +162,7 @@ def main(options, data, seeds, kind, against, other_options, image):
             rows.append(row | measure(run, data, *parts, features))
             print(rows[-1], run.path, flush=True)
             if image and version == "this" and seed == seeds[0]:
-                shutil.copy(run.final_sheet, PROJECT / "images/congress_50_epochs.png")
+                Image.open(run.final_sheet).convert("RGB").save(image, quality=85)
     ratio = []
     if against:
         share = median(spent["this"]) / median(spent["other"])
