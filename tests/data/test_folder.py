@@ -292,3 +292,9 @@ def test_batches_of_points_stay_as_they_are():
     seen = np.concatenate(list(batches(points, 5, seed=0, mirror=True).take(2)))
     assert seen.dtype == np.float32
     np.testing.assert_array_equal(seen[seen[:, 0].argsort()], points)
+
+
+def test_no_thread_that_tunes_holds_up_the_end_of_training():
+    # TensorFlow's sleeps for up to a minute and misses the call to end; 20 to 75 s were seen.
+    options = batches(np.zeros((4, 8, 8, 3), np.uint8), 2, seed=0, mirror=False).options()
+    assert options.autotune.enabled is False
