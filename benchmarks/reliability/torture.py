@@ -1,9 +1,10 @@
-"""What a run survives: kill -9, damaged and hostile files, a full disk, an hour, 100,000 files.
+"""What a run survives: kill -9, damaged files, a full disk, an hour, 100,000 files.
 
     python -m benchmarks.reliability.torture             all parts, about two hours
     python -m benchmarks.reliability.torture --part kills --part pictures
 
-Needs Linux or macOS, for the limits on memory and on the size of files.
+Needs Linux or macOS, for the limits on memory and on the size of files;
+`workers` needs Linux, for /proc.
 """
 
 import io
@@ -13,6 +14,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,6 +37,7 @@ NAME = Path("runs", "001-drawn-faces")
 TINY = {"image_size": 32, "width": 4, "latent_dim": 8, "batch_size": 8, "max_images": 20}
 TINY |= {"precision": "float32", "evaluate_every_minutes": 0, "grid_every_steps": 40}
 TINY_OPTIONS = [str(part) for name, value in TINY.items() for part in (f"--{name}", value)]
+WORKERS = ["--workers", 2, "--checkpoint_every_minutes", 0.02]
 EVERY_SECONDS = 1.2  # between two checkpoints of a run that is killed
 FORMATS = {"jpg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WEBP", "tif": "TIFF", "gif": "GIF"}
 FORMATS |= {"avif": "AVIF"}
@@ -45,7 +48,7 @@ TIME_LIMIT = 10  # seconds a picture
 def start_tiny(folder, *options, **kwargs):
     """train.py as a process, with one thread: two of them run side by side."""
     one = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    kwargs |= {"stdout": subprocess.PIPE, "text": True, "env": os.environ | one}
+    kwargs = {"stdout": subprocess.PIPE, "text": True, "env": os.environ | one} | kwargs
     return start(folder, *TINY_OPTIONS, *options, **kwargs)
 
 
@@ -75,20 +78,19 @@ def corrupt_files(run):
     return found
 
 
-def newest_checkpoint(run):
-    """`(step, arrays)`, or nothing where there is none yet."""
-    files = sorted((run.path / "checkpoints").glob("step-*.npz"))
-    if not files:
-        return 0, {}
-    with np.load(files[-1]) as stored:
-        arrays = {name: stored[name] for name in stored.files if name != "seconds"}
-        return int(files[-1].stem[5:]), arrays
+def newest_step(run):
+    """The batch of the newest checkpoint; 0 where there is none yet."""
+    files = run.path.glob("checkpoints/step-*.npz")
+    return max((int(file.stem[5:]) for file in files), default=0)
 
 
-def equal(one, other):
-    """Whether two checkpoints hold the same arrays."""
-    same_names = one.keys() == other.keys()
-    return same_names and all(np.array_equal(one[name], other[name]) for name in one)
+def end_equally(*runs):
+    """Whether the newest checkpoints of two runs hold the same arrays."""
+    files = (max(run.path.glob("checkpoints/step-*.npz")) for run in runs)
+    with np.load(next(files)) as one, np.load(next(files)) as other:
+        names = set(one.files) - {"seconds"}
+        same_names = names == set(other.files) - {"seconds"}
+        return same_names and all(np.array_equal(one[name], other[name]) for name in names)
 
 
 def kill_often(folder, count, seed):
@@ -110,21 +112,21 @@ def kill_often(folder, count, seed):
         if not run.path.is_dir():
             continue
         found["corrupt"] += corrupt_files(run)
-        step, _ = newest_checkpoint(run)
+        step = newest_step(run)
         rows = [row for row in run.history_rows() if int(row["step"]) > step]
         if rows:
             found["while_training"] += 1
             # Not from the checkpoint: the first batch of a session compiles, as every start does.
             trained = float(rows[-1]["seconds"]) - float(rows[0]["seconds"])
             found["repeated"] = max(found["repeated"], trained)
-    steps = newest_checkpoint(run)[0] + 20
+    steps = newest_step(run) + 20
     whole = folder / "whole"
     whole.mkdir()
     for place in (folder, whole):
         status, output = train_tiny(place, *command, "--steps", steps)
         assert status == 0, output
     found["steps"] = steps
-    found["equal"] = equal(newest_checkpoint(run)[1], newest_checkpoint(Run(whole / NAME))[1])
+    found["equal"] = end_equally(run, Run(whole / NAME))
     return found
 
 
@@ -150,6 +152,64 @@ def torture_by_kills(count):
             "corrupt files | repeated, s | batches in all | final state equal",
             rows,
         ),
+    )
+
+
+def kill_a_worker(folder, chance):
+    """Starts two workers, which go on with their run, and kills one of them at a random instant ->
+    the one that was killed, and the seconds until the other had stopped with its sentence."""
+    run = Run(folder / NAME)
+    begun, heard = newest_step(run), folder / "output.txt"
+    with heard.open("w") as output:  # not a pipe, which nobody reads meanwhile
+        chief = start_tiny(folder, *WORKERS, "--steps", 10**6, stdout=output)
+    while newest_step(run) <= begun:  # they went on and saved
+        time.sleep(0.1)
+        assert chief.poll() is None, heard.read_text()
+    time.sleep(chance.uniform(0, 4))
+    children = subprocess.run(["pgrep", "-P", str(chief.pid)], capture_output=True, text=True)
+    other = int(children.stdout)
+    victim = chance.choice(["chief", "other"])
+    os.kill(chief.pid if victim == "chief" else other, signal.SIGKILL)
+    began = time.monotonic()
+    if victim == "chief":
+        while Path(f"/proc/{other}").exists():
+            time.sleep(0.05)
+    chief.wait()
+    seconds, output = time.monotonic() - began, heard.read_text()
+    if victim == "other":
+        assert "Another worker stopped answering" in output, output
+        assert "Traceback" not in output, output
+    return victim, seconds
+
+
+def torture_by_dead_workers(count):
+    chance, rows = random.Random(0), []
+    with tempfile.TemporaryDirectory() as place:
+        folders = [Path(place, name) for name in ("killed", "whole")]
+        for folder in folders:
+            folder.mkdir()
+        run, whole = (Run(folder / NAME) for folder in folders)
+        for number in range(1, count + 1):
+            victim, seconds = kill_a_worker(folders[0], chance)
+            rows.append([number, victim, newest_step(run), f"{seconds:.1f}"])
+            print(rows[-1], flush=True)
+        steps = newest_step(run) + 20
+        for folder in folders:
+            status, output = train_tiny(folder, *WORKERS, "--steps", steps)
+            assert status == 0, output
+        histories = [
+            [{key: row[key] for key in row if key != "seconds"} for row in each.history_rows()]
+            for each in (run, whole)
+        ]
+    publish(
+        "Several workers: one that dies",
+        f"Two workers on this machine, tiny networks; one of them killed at {count} random "
+        "instants, all started again each time. *Others ended*: seconds until the other worker "
+        "had stopped with its sentence.",
+        table("kill | killed | newest checkpoint, batch | others ended, s", rows),
+        f"Afterwards the run went on to batch {steps}; its history was "
+        + ("equal to" if histories[0] == histories[1] else "NOT equal to")
+        + " that of a run that was left alone.",
     )
 
 
@@ -344,7 +404,6 @@ def torture_by_full_disk():
         train_tiny(good, *command, 50)
         shutil.copytree(good, whole)
         train_tiny(whole, *command, 100)
-        _, expected = newest_checkpoint(Run(whole / NAME))
         for limit in (512, 2048, 8192, 20_000, 60_000, 150_000, 10**6):
             folder = Path(place, str(limit))
             shutil.copytree(good, folder)
@@ -357,7 +416,7 @@ def torture_by_full_disk():
             last = [f"`{line[:70]}...`" for line in output.splitlines() if line.startswith("Error")]
             traceback = "yes" if "Traceback" in output else "no"
             train_tiny(folder, *command, 100)
-            same = equal(newest_checkpoint(Run(folder / NAME))[1], expected)
+            same = end_equally(Run(folder / NAME), Run(whole / NAME))
             row = [limit, status, *(last or [""])[:1], traceback, corrupt]
             rows.append([*row, "yes" if same else "NO"])
     publish(
@@ -466,21 +525,24 @@ def torture_by_long_history(batches):
     )
 
 
-PARTS = ("kills", "pictures", "run_files", "full_disk", "many_files", "long_history", "time")
+PARTS = "kills", "workers", "pictures", "run_files", "full_disk", "many_files", "long_history"
+PARTS += ("time",)
 
 
 @click.command()
 @data_option
 @part_option(*PARTS)
 @click.option("--kills", default=200, show_default=True)
+@click.option("--worker_kills", default=10, show_default=True)
 @click.option("--pictures", default=20_000, show_default=True)
 @click.option("--run_files", default=5_000, show_default=True)
 @click.option("--minutes", default=60, show_default=True)
 @click.option("--many", default=100_000, show_default=True)
 @click.option("--batches", default=2_160_000, show_default=True)
-def main(data, parts, kills, pictures, run_files, minutes, many, batches):
+def main(data, parts, kills, worker_kills, pictures, run_files, minutes, many, batches):
     work = {
         "kills": lambda: torture_by_kills(kills),
+        "workers": lambda: torture_by_dead_workers(worker_kills),
         "pictures": lambda: torture_by_pictures(pictures),
         "run_files": lambda: torture_by_run_files(run_files),
         "full_disk": torture_by_full_disk,
