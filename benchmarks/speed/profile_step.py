@@ -1,8 +1,4 @@
-"""Where the time of a training step goes, by TensorFlow's own profiler, and how fast each layer
-is by itself.
-
-    python -m benchmarks.speed.profile_step
-"""
+"""Where the time of a training step goes, by TensorFlow's own profiler."""
 
 import tempfile
 from collections import Counter
@@ -14,8 +10,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from balanced_gan import Settings
 from balanced_gan.model.build import faster_precision
-from benchmarks.shared import median, publish, seconds_of, table
-from benchmarks.speed.speed import flop, products
+from benchmarks.shared import publish, table
 from benchmarks.speed.steps import BATCHES, build_preset, seconds_a_batch
 
 # What an operation's name begins with, after "_MklNative" or "_Mkl" -> what it is for.
@@ -62,64 +57,12 @@ def times_of_operations(folder):
     return times
 
 
-def seconds_alone(layer, batch_size):
-    """Median seconds `(forward, gradient of its input, gradient of its kernel)` of a layer, no
-    other operation beside it; a gradient is what it takes more than forward alone."""
-    x = tf.cast(tf.random.normal((batch_size, *layer.input.shape[1:])), layer.compute_dtype)
-    upstream = tf.cast(tf.random.normal(layer(x).shape), layer(x).dtype)
-
-    def gradient(of):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = layer(x)
-        return y, tape.gradient(y, of, output_gradients=upstream)
-
-    work = [
-        tf.function(lambda: (layer(x),)),
-        tf.function(lambda: gradient(x)),
-        tf.function(lambda: gradient(layer.kernel.value)),
-    ]
-    times = [[seconds_of(function) for function in work] for _ in range(30)]
-    forward, *with_gradient = (median(column) for column in zip(*times, strict=True))
-    return forward, *(max(seconds - forward, 0.0) for seconds in with_gradient)
-
-
-def alone(gan, batch_size):
-    """Publishes the speed of each layer by itself, and what they would take in a turn."""
-    rows, sums = [], []
-    for network in (gan.generator, gan.discriminator):
-        total = []
-        for layer in products(network):
-            work = batch_size * flop(layer) / 1e9
-            ms = [1000 * seconds for seconds in seconds_alone(layer, batch_size)]
-            total.append(ms)
-            shapes = (shape[1:] for shape in (layer.input.shape, layer.output.shape))
-            words = " to ".join("x".join(map(str, shape)) for shape in shapes)
-            cells = (f"{x:.2f} ({1000 * work / x:.0f})" if x > 0.05 else f"{x:.2f}" for x in ms)
-            rows.append([network.name, words, f"{work:.2f}", *cells])
-        sums.append([sum(column) for column in zip(*total, strict=True)])
-        first_input = total[0][1]  # of latents or pictures, for which nobody asks
-        sums[-1].append(sums[-1][1] - first_input)
-    (g, _, g_kernels, g_inputs), (d, d_pictures, d_kernels, d_inputs) = sums
-    turn_d = g + 2 * (d + d_inputs + d_kernels)
-    turn_g = g + 2 * d + d_pictures + g_inputs + g_kernels
-    publish(
-        "Each layer by itself",
-        f"Convolutions and dense layers, {batch_size} pictures, all else idle: ms, and GFLOP/s in "
-        f"brackets, medians of 30. Added up as a turn needs them: {turn_d:.0f} ms of a turn of D, "
-        f"{turn_g:.0f} of one of G. That a step is slower than a product of large matrices is "
-        "mostly the shape of its layers.",
-        table("network | from, to | GFLOP | forward | gradient of input | of kernel", rows),
-    )
-
-
 @click.command()
 @click.option("--preset", default="balanced", show_default=True)
 @click.option("--batch_size", default=Settings.batch_size, show_default=True)
 def main(preset, batch_size):
     precision, _ = faster_precision()
     gan = build_preset(preset, precision, balance="margin")
-    alone(gan, batch_size)
     train = seconds_a_batch(gan, batch_size)
     for _ in range(3):  # compiles
         train()
