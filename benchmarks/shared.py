@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import cv2
 import numpy as np
 
 from balanced_gan.runs.machine import machine
@@ -24,9 +23,6 @@ TRAIN_PY = [sys.executable, str(PROJECT / "train.py")]
 MIB = 2**20 if sys.platform == "darwin" else 1024  # units of ru_maxrss in one
 
 data_option = click.option("--data", default="../shared/data", show_default=True, type=Path)
-work_option = click.option(
-    "--work", type=Path, help="Folder for the runs. [default: a temporary one]"
-)
 
 
 def part_option(*parts: str):
@@ -197,33 +193,3 @@ def history(run: Run) -> tuple[np.ndarray, np.ndarray]:
     rows = list(run.history_rows())
     turns = [(int(row["turn_G"]), int(row["turn_D"])) for row in rows]
     return np.array([float(row["gap"]) for row in rows]), np.array(turns)
-
-
-def read_rgb(file: Path) -> np.ndarray:
-    """A picture file, uint8 (H, W, 3)."""
-    return cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
-
-
-def draw_rows(
-    rows: list, file: Path, dpi: int = 80, width: float = 9.0, height: float = 1.6
-) -> None:
-    """Writes a picture of named rows of pictures.
-
-    Args:
-        rows: pairs of a name and an array, uint8 (H, W, 3) or (H, W).
-        file: where to.
-        dpi: pixels an inch.
-        width: inches.
-        height: inches, of each row; of one that is no strip, such as a plot, four times as many.
-    """
-    from matplotlib.figure import Figure
-
-    heights = [4.0 if array.shape[1] < 2 * array.shape[0] else 1.0 for _, array in rows]
-    figure = Figure(figsize=(width, height * sum(heights)), dpi=dpi, layout="constrained")
-    axes = figure.subplots(len(rows), height_ratios=heights)
-    for axis, (name, array) in zip(axes, rows, strict=True):
-        axis.imshow(array, cmap="gray", vmin=0, vmax=255)
-        axis.set(xticks=[], yticks=[])
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    options = {"pil_kwargs": {"quality": 88}} if file.suffix == ".jpg" else {}
-    figure.savefig(file, **options)

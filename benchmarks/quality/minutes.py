@@ -27,14 +27,7 @@ from balanced_gan.output.sampling import load_network
 from balanced_gan.settings import Settings
 from benchmarks.quality import perceptual
 from benchmarks.quality.reference import measure, measure_pictures, split, train
-from benchmarks.shared import (
-    PROJECT,
-    data_option,
-    publish,
-    pytorch_environment,
-    table_of,
-    work_option,
-)
+from benchmarks.shared import PROJECT, data_option, publish, pytorch_environment, table_of
 
 KINDS = ("portraits", "emoji", "flowers", "houses")
 SHOWN = (3, 3)  # rows and columns of pictures for each kind and moment
@@ -51,11 +44,7 @@ def block(pictures):
 
 def name_of(minutes, seen):
     """A moment in words, of which one is None."""
-    if seen:
-        return f"{seen:,} pictures"
-    if minutes < 1:
-        return f"{60 * minutes:.0f} seconds"
-    return f"{minutes:g} minute{'s' if minutes > 1 else ''}"
+    return f"{seen:,} pictures" if seen else f"{minutes:g} minute{'s' * (minutes > 1)}"
 
 
 def draw_moments(blocks, file):
@@ -117,19 +106,16 @@ def train_and_measure(kind, data, work, moments, seed, features):
 
 @click.command()
 @data_option
-@work_option
 @click.option("--kind", "kinds", multiple=True, default=KINDS, show_default=True)
-@click.option(
-    "--minute", "marks", multiple=True, type=float, default=[1 / 6, 1, 5, 20], show_default=True
-)
+@click.option("--minute", "marks", multiple=True, type=float, default=[1, 5, 20], show_default=True)
 @click.option("--seen", multiple=True, type=int, help="Pictures seen, instead of minutes.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--against_pytorch", is_flag=True, help="Train PyTorch's DCGAN for as long, too.")
 @click.option("--image", is_flag=True, help="Keep the pictures as images/minutes.jpg.")
-def main(data, work, kinds, marks, seen, seed, against_pytorch, image):
-    data, work = data.resolve(), (work or Path(tempfile.mkdtemp())).resolve()
+def main(data, kinds, marks, seen, seed, against_pytorch, image):
+    data, work = data.resolve(), Path(tempfile.mkdtemp())
     features = perceptual.load_features()
-    moments = [(None, each) for each in seen] or [(round(mark, 4), None) for mark in marks]
+    moments = [(None, each) for each in seen] or [(mark, None) for mark in marks]
     found, blocks, ratios = [], {}, []
     for kind in kinds:
         rows, pictures, parts = train_and_measure(kind, data, work, moments, seed, features)

@@ -1,33 +1,28 @@
 """Every preset for the same minutes on the same pictures, as a user would type it.
 
 `sine` has no pictures and its own budget: it is measured by its curve, on three seeds.
-A preset whose grids show no face by then trains on, up to `--longest` minutes. Training goes
-on in the folder `--work`, so an interrupted benchmark continues when given it again.
 """
 
-import json
 import re
 import sys
 import tempfile
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 
 from balanced_gan.data.folder import load_folder
-from balanced_gan.output.images import encode_png
 from balanced_gan.presets.table import PRESETS
 from benchmarks.quality.faces import share_on_grid, share_with_face
 from benchmarks.shared import (
     PROJECT,
-    draw_rows,
+    data_option,
     history,
     publish,
-    read_rgb,
     run_below,
     run_train_py,
     table,
-    work_option,
 )
 
 # Batches between two grids, so that each preset draws one every ten to thirty seconds; but a
@@ -69,78 +64,65 @@ def figures(run):
     ]
 
 
-def run_pictures(work, preset, path, minutes, longest, seed):
-    """Trains a preset of pictures -> its row, and its sampled pictures side by side."""
-    folder = work / preset
-    folder.mkdir(exist_ok=True)
+def keep(preset, *files):
+    """Keeps picture files side by side, as the picture of a preset in docs/presets.md."""
+    picture = np.hstack([cv2.imread(str(file)) for file in files])
+    cv2.imwrite(str(PROJECT / "images" / f"preset_{preset}.png"), picture)
+
+
+def run_pictures(folder, preset, path, minutes, seed):
+    """Trains a preset of pictures, and keeps some that it made -> its row."""
     options = ["--preset", preset, "--path", path, "--seed", seed, "--pattern", "*"]
-    options += ["--grid_every_steps", GRID_EVERY[preset]]
-    if not (folder / "sample").exists():
-        train_py(folder, *options, "--minutes", minutes)
-        (folder / "sample").mkdir()
-        (folder / "figures.json").write_text(json.dumps(figures(run_below(folder))))
-        out = ["--img_num", SHOWN, "--seed", 0, "--out", folder / "sample"]
-        train_py(folder, "--TYPE", "generate", *out)
+    options += ["--grid_every_steps", GRID_EVERY[preset], "--minutes", minutes]
+    train_py(folder, *options)
+    out = ["--img_num", SHOWN, "--seed", 0, "--out", folder / "sample"]
+    train_py(folder, "--TYPE", "generate", *out)
     run = run_below(folder)
     recognised = first_recognised(run)
-    trained = minutes
-    if recognised is None and longest > minutes:
-        train_py(folder, *options, "--minutes", longest)
-        recognised, trained = first_recognised(run), longest
-    when = f"{recognised:.1f}" if recognised else f"not in {trained:g}"
-    files = sorted((folder / "sample").glob("seed-*.png"))
-    row = [preset, *json.loads((folder / "figures.json").read_text()), when]
-    return row, np.hstack([read_rgb(file) for file in files])
+    when = f"{recognised:.1f}" if recognised else f"not in {minutes:g}"
+    keep(preset, *sorted((folder / "sample").glob("seed-*.png")))
+    return [preset, *figures(run), when]
 
 
 def run_sine(work):
-    """Trains `sine` on some seeds -> a row for each, and the last plot of the first."""
+    """Trains `sine` on some seeds, and keeps the last plot of the first -> a row for each."""
     rows = []
     for seed in range(SINE_SEEDS):
         folder = work / f"sine-{seed}"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir()
         train_py(folder, "--preset", "sine", "--seed", seed)
         made = train_py(folder, "--TYPE", "generate", "--img_num", 1000, "--seed", 0)
         run = run_below(folder)
         session = run.metadata()["sessions"][0]
         distance, bins = re.search(r"distance ([\d.]+); (\d+) of 10", made).groups()
         rows.append([seed, f"{60 * session['minutes']:.0f}", *figures(run)[1:], distance, bins])
-    return rows, read_rgb(run_below(work / "sine-0").final_sheet)
+    keep("sine", run_below(work / "sine-0").final_sheet)
+    return rows
 
 
 @click.command()
-@click.option("--path", default="../shared/data/congress_400", show_default=True, type=Path)
-@click.option("--minutes", default=5.0, show_default=True, help="Of each preset.")
-@click.option("--longest", default=10.0, show_default=True, help="Of those without a face yet.")
+@data_option
+@click.option("--minutes", default=2.0, show_default=True, help="Of each preset.")
 @click.option("--seed", default=0, show_default=True)
-@work_option
-def main(path, minutes, longest, seed, work):
-    work = work or Path(tempfile.mkdtemp())
-    work.mkdir(exist_ok=True)
-    curve_rows, plot = run_sine(work)
-    rows, samples = [], []
-    for preset in (name for name in PRESETS if name != "sine"):
-        row, pictures = run_pictures(work, preset, path.resolve(), minutes, longest, seed)
-        rows.append(row)
-        samples.append((preset, pictures))
-        print(row, flush=True)
-    samples.append(("sine", plot))
-    for name, pictures in samples:
-        (PROJECT / f"images/preset_{name}.png").write_bytes(encode_png(pictures))
-    draw_rows(samples, PROJECT / "images/presets.png", 100, 8.0, 0.95)
+def main(data, minutes, seed):
+    path, rows = (data / "congress_400").resolve(), []
+    with tempfile.TemporaryDirectory() as place:
+        curve_rows = run_sine(Path(place))
+        for preset in (name for name in PRESETS if name != "sine"):
+            folder = Path(place, preset)
+            folder.mkdir()
+            rows.append(run_pictures(folder, preset, path, minutes, seed))
+            print(rows[-1], flush=True)
     real, _ = load_folder(path, 64, 3, "center", max_images=100)
-    share = share_with_face(real)
     publish(
         "The presets",
         f"`python train.py --preset NAME --path {path.name}/ --minutes {minutes:g}`, seed {seed}, "
         "`mugshots` with `--pattern '*'`. *First face*: minutes of training until OpenCV's two "
         f"frontal cascades both find a face in {RECOGNISED:.0%} of a grid's pictures, enlarged "
-        f"to 192x192 (in the real pictures: {share:.0%}); a preset without one by then trained "
-        f"on to {longest:g} minutes, its other figures being those of the first {minutes:g}.",
+        f"to 192x192 (in the real pictures: {share_with_face(real):.0%}).",
         table(
             "preset | parameters G + D | images/s | batches | turns G : D | gap | first face", rows
         ),
-        "![A row of each preset](../images/presets.png)",
         "`python train.py --preset sine`, then `--TYPE generate --img_num 1000`: mean distance "
         "of 1,000 generated points to the curve, and how many of ten equal parts of its x-range "
         "they reach.",
