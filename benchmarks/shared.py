@@ -27,8 +27,8 @@ data_option = click.option("--data", default="../shared/data", show_default=True
 
 def part_option(*parts: str):
     """The option --part, which may be given several times."""
-    choice = click.Choice(parts)
-    return click.option("--part", "parts", multiple=True, type=choice, help="[default: all]")
+    some = {"multiple": True, "type": click.Choice(parts), "default": parts}
+    return click.option("--part", "parts", help="[default: all]", **some)
 
 
 def machine_line() -> str:

@@ -550,7 +550,7 @@ def main(data, parts, kills, worker_kills, pictures, run_files, minutes, many, b
         "long_history": lambda: torture_by_long_history(batches),
         "time": lambda: torture_by_time(data.resolve(), minutes),
     }
-    for part in parts or PARTS:
+    for part in parts:
         work[part]()
 
 

@@ -347,7 +347,7 @@ def damaged(count):
 @part_option("planted", "damaged")
 @click.option("--count", default=600, show_default=True, help="Damaged run folders.")
 def main(parts, count):
-    for part in parts or ("planted", "damaged"):
+    for part in parts:
         planted() if part == "planted" else damaged(count)
 
 

@@ -246,7 +246,6 @@ def measure_layers(rounds):
 @click.option("--rounds", default=9, show_default=True)
 @part_option("exactness", "kernels", "upsampling", "turns")
 def main(rounds, parts):
-    parts = parts or ("exactness", "kernels", "upsampling", "turns")
     _, ratio = faster_precision()
     precisions = ("float32", "bfloat16") if ratio else ("float32",)
     if ratio and "exactness" in parts:

@@ -2,12 +2,11 @@
 
     python -m benchmarks.speed.speed                all parts, about 15 minutes
     python -m benchmarks.speed.speed --part step    one of them
-    python -m benchmarks.speed.speed --part step --against FOLDER    another checkout too
     ONEDNN_MAX_CPU_ISA=AVX2 python -m benchmarks.speed.speed --part step    as on a laptop
 
 Everything that is compared takes turns, round by round; the ratios are medians over rounds. Our
-step is timed with oneDNN off too, as TensorFlow has it on processors with AVX2 alone; so is the
-other checkout. PyTorch is compared with if it is installed.
+step is timed with oneDNN off too, as TensorFlow has it on processors with AVX2 alone. PyTorch is
+compared with if it is installed.
 """
 
 import os
@@ -29,7 +28,6 @@ from balanced_gan.model.build import faster_precision
 from balanced_gan.model.gan import R1_EVERY
 from balanced_gan.model.layers import UpsampledConv2D
 from benchmarks.shared import (
-    PROJECT,
     data_option,
     in_turn,
     median,
@@ -43,7 +41,6 @@ from benchmarks.shared import (
 from benchmarks.speed.steps import (
     BATCHES,
     build_preset,
-    command_of,
     in_another_process,
     our_steps,
     seconds_a_batch,
@@ -150,8 +147,8 @@ def torch_steps(precisions):
     if not find_spec("torch"):
         click.echo("PyTorch is not installed, and not compared with.", err=True)
         return {}
-    command = ["-m", "benchmarks.speed.pytorch_speed", 32, BATCHES, *precisions]
-    found = in_another_process(command, PROJECT, pytorch_environment())
+    command = ["benchmarks.speed.pytorch_speed", 32, BATCHES, *precisions]
+    found = in_another_process(command, pytorch_environment())
     return {f"{name}, batch 32": train for name, train in found.items()}
 
 
@@ -167,20 +164,15 @@ def plain_keras(precision):
     return seconds_a_batch(gan, 32)
 
 
-def others_of_ours(against):
-    """Name -> function that gives the seconds a batch with oneDNN off, of this checkout and of
-    another one."""
-    work = {}
-    places = {"oneDNN off": PROJECT} if processor.onednn() == "on" else {}
-    if against:
-        places[f"checkout {against.name}, oneDNN off"] = against
-    for what, place in places.items():
-        found = in_another_process(command_of(place), place, {"TF_ENABLE_ONEDNN_OPTS": "0"})
-        work |= {f"{name}, {what}": train for name, train in found.items()}
-    return work
+def without_onednn():
+    """Name -> function that gives our seconds a batch with oneDNN off, where it is on here."""
+    if processor.onednn() != "on":
+        return {}
+    found = in_another_process(["benchmarks.speed.steps"], {"TF_ENABLE_ONEDNN_OPTS": "0"})
+    return {f"{name}, oneDNN off": train for name, train in found.items()}
 
 
-def measure_step(rounds, against):
+def measure_step(rounds):
     """Our step against the ceilings, and against other programs with the networks of `dcgan`."""
     faster, ratio = faster_precision()
     precisions = ("float32", "bfloat16") if ratio else ("float32",)
@@ -189,7 +181,7 @@ def measure_step(rounds, against):
         default, dcgan = our_steps(precision).items()
         ours |= dict([default, dcgan] if precision == faster else [default])
     work = {name: seconds_a_batch(*step) for name, step in ours.items()}
-    work |= others_of_ours(against)
+    work |= without_onednn()
     work |= {
         f"plain Keras GAN, batch 32, {precision}": plain_keras(precision)
         for precision in precisions
@@ -335,22 +327,13 @@ def measure_memory():
     )
 
 
-PARTS = "step", "waiting", "memory"
-
-
 @click.command()
 @data_option
-@part_option(*PARTS)
+@part_option("step", "waiting", "memory")
 @click.option("--rounds", default=7, show_default=True)
-@click.option(
-    "--against",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Another checkout of this project to time beside it, with oneDNN off.",
-)
-def main(data, parts, rounds, against):
-    parts = parts or PARTS
+def main(data, parts, rounds):
     if "step" in parts:
-        measure_step(rounds, against and against.resolve())
+        measure_step(rounds)
     if "waiting" in parts:
         measure_waiting(rounds, data.resolve())
     if "memory" in parts:

@@ -3,9 +3,9 @@
     python -m benchmarks.speed.steps
 
 As a program it times the steps where the environment says something that TensorFlow reads only
-once, such as TF_ENABLE_ONEDNN_OPTS=0; another checkout of this project times its own. It prints the
-names of the steps, one a line, then an empty line. For each name that it then reads it trains some
-batches and prints the seconds a batch. `pytorch_speed.py` does the same.
+once, such as TF_ENABLE_ONEDNN_OPTS=0. It prints the names of the steps, one a line, then an empty
+line. For each name that it then reads it trains some batches and prints the seconds a batch.
+`pytorch_speed.py` does the same.
 """
 
 import os
@@ -21,6 +21,7 @@ from balanced_gan.data.batches import batches
 from balanced_gan.model.build import build_gan
 from balanced_gan.model.gan import R1_EVERY
 from balanced_gan.settings import preset_values
+from benchmarks.shared import PROJECT
 
 BATCHES = 2 * R1_EVERY  # a round: about one of them with R1
 
@@ -64,22 +65,21 @@ def our_steps(precision):
     }
 
 
-def in_another_process(command, project, environment):
+def in_another_process(command, environment):
     """Name -> function that has another process train some batches and returns its seconds a batch.
 
     Args:
-        command: what Python is called with: a program that speaks as this one does.
-        project: the checkout that it is of.
+        command: a module that speaks as this one does, and its arguments.
         environment: what differs from this process's, a dict.
     """
     process = subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=project,
+        [sys.executable, "-m", *map(str, command)],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         bufsize=1,
-        env=os.environ | {"PYTHONPATH": str(project)} | environment,
+        env=os.environ | environment,
     )
 
     def ask(name):
@@ -88,12 +88,6 @@ def in_another_process(command, project, environment):
 
     names = iter(lambda: process.stdout.readline().strip(), "")
     return {name: partial(ask, name) for name in names}
-
-
-def command_of(project):
-    """What Python is called with to time a checkout's steps."""
-    flat = project / "benchmarks" / "steps.py"  # where it was until 2026-11-25
-    return [flat, project] if flat.exists() else ["-m", "benchmarks.speed.steps"]
 
 
 def serve():
