@@ -8,7 +8,7 @@ All take turns, round by round, in one process.
 
 import itertools
 import time
-from contextlib import contextmanager
+from unittest.mock import patch
 
 import click
 import keras
@@ -46,17 +46,6 @@ def with_kerass(network, ours):
     return keras.models.clone_model(network, clone_function=copy, call_function=call)
 
 
-@contextmanager
-def constants_of_convolutions(**values):
-    """Gives constants of `convolutions` other values while networks are traced."""
-    before = {name: getattr(convolutions, name) for name in values}
-    vars(convolutions).update(values)
-    try:
-        yield
-    finally:
-        vars(convolutions).update(before)
-
-
 def turns(gan, batch_size):
     """A function that trains some batches -> median ms of a turn of D, and of G."""
     data = np.random.default_rng(0).integers(0, 255, (512, 64, 64, 3), np.uint8)
@@ -90,16 +79,12 @@ def contenders(preset, batch_size):
         return plainer
 
     work = {"as it is": turns(gan(), batch_size)}
-    with constants_of_convolutions(_LARGEST=0):
+    with patch.object(convolutions, "_LARGEST", 0):
         work["gradients of kernels as oneDNN has them"] = turns(gan(), batch_size)
-    with constants_of_convolutions(_LARGEST=32):
-        work["gradients of kernels as products from 32x32 on"] = turns(gan(), batch_size)
     work["Keras's BatchNorm"] = turns(gan_with_kerass(FusedBatchNormalization), batch_size)
     if preset == Settings.preset:
-        for side in (0, 4, 8, 16, 32):
-            with constants_of_convolutions(_NINE_UP_TO={precision: side}):
-                name = f"nine products up to {side}x{side}" if side else "sixteen products"
-                work[f"upsampling with {name}"] = turns(gan(), batch_size)
+        with patch.object(convolutions, "_NINE_UP_TO", {}):
+            work["upsampling with sixteen products"] = turns(gan(), batch_size)
         work["Keras's upsampling, then its convolution"] = turns(
             gan_with_kerass(UpsampledConv2D), batch_size
         )
@@ -109,16 +94,17 @@ def contenders(preset, batch_size):
     return work
 
 
-def kernel_gradients(batch_size, side, channels, filters, precision):
-    """Name -> function that computes the gradient of a 4x4 kernel, from the same numbers in either
-    precision."""
+def random_tensors(precision, *shapes):
+    """Tensors of the same numbers in either precision."""
     tf.random.set_seed(0)
-    larger, smaller = (
-        tf.cast(tf.cast(tf.random.normal(shape), "bfloat16"), precision)
-        for shape in (
-            (batch_size, side, side, channels),
-            (batch_size, side // 2, side // 2, filters),
-        )
+    rounded = [tf.cast(tf.random.normal(shape), "bfloat16") for shape in shapes]
+    return [tf.cast(each, precision) for each in rounded]
+
+
+def kernel_gradients(batch_size, side, channels, filters, precision):
+    """Name -> function that computes the gradient of a 4x4 kernel."""
+    larger, smaller = random_tensors(
+        precision, (batch_size, side, side, channels), (batch_size, side // 2, side // 2, filters)
     )
 
     def onednn(larger, smaller):
@@ -179,14 +165,11 @@ def measure_kernel_gradients(precisions, rounds):
 
 def upsamplings(batch_size, side, channels, filters, precision):
     """Name -> function that upsamples and convolves, and then finds both gradients."""
-    tf.random.set_seed(0)
-    x, kernel, upstream = (
-        tf.cast(tf.random.normal(shape), precision)
-        for shape in (
-            (batch_size, side, side, channels),
-            (3, 3, channels, filters),
-            (batch_size, 2 * side, 2 * side, filters),
-        )
+    x, kernel, upstream = random_tensors(
+        precision,
+        (batch_size, side, side, channels),
+        (3, 3, channels, filters),
+        (batch_size, 2 * side, 2 * side, filters),
     )
 
     def thirty_six(x, kernel):
