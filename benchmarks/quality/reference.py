@@ -3,13 +3,12 @@
     python -m benchmarks.quality.reference --seed 0 --seed 1 --seed 2
     python -m benchmarks.quality.reference --against OTHER_CHECKOUT
     python -m benchmarks.quality.reference -- --image_size 128 --minutes 10
-    python -m benchmarks.quality.reference --kind flowers --against OTHER_CHECKOUT \\
-        --other_options "--steps 1600" -- --steps 1600
+    python -m benchmarks.quality.reference --kind flowers --against OTHER_CHECKOUT -- --steps 1600
 
 A fifth of the pictures is held out, and the pictures made are compared with those. The process is
 measured from outside: how long it takes, when its first recognisable grid is there, peak memory.
-With `--against`, another version is measured in turn with this one, and ratios are printed. What
-comes after `--` goes to train.py in place of 50 epochs of batches of 32.
+With `--against`, another version is measured in turn with this one. What comes after `--` goes to
+train.py in place of 50 epochs of batches of 32.
 """
 
 import json
@@ -30,16 +29,7 @@ from balanced_gan.output.sampling import load_network
 from benchmarks.quality import perceptual
 from benchmarks.quality.ablations import kinds
 from benchmarks.quality.faces import share_on_grid, share_with_face
-from benchmarks.shared import (
-    PROJECT,
-    data_option,
-    history,
-    median,
-    publish,
-    run_below,
-    table_of,
-    watch,
-)
+from benchmarks.shared import PROJECT, data_option, history, publish, run_below, table_of, watch
 
 USERS = ["--batch_size", "32", "--epochs", "50"]
 
@@ -135,21 +125,18 @@ def measure(run, data, training, held_out, features):
 @click.option("--seed", "seeds", multiple=True, type=int, default=[0], show_default=True)
 @click.option("--kind", default="portraits", show_default=True, help="Of ablations.py.")
 @click.option("--against", type=Path, help="Folder of another version of this program.")
-@click.option("--other_options", default="", help="Of train.py of that version, if others.")
 @click.option("--image", type=Path, help="File for the first seed's last grid.")
-def main(options, data, seeds, kind, against, other_options, image):
+def main(options, data, seeds, kind, against, image):
     data, work = data.resolve(), Path(tempfile.mkdtemp())
     parts = split(kind, data, work)
     options = list(options) or USERS
-    options_of = {"this": options, "other": other_options.split() or options}
     features = perceptual.load_features()
     versions = {"this": PROJECT} | ({"other": against.resolve()} if against else {})
-    rows, spent = [], {}
+    rows = []
     for seed in seeds:
         for version, project in versions.items():
-            arguments = ["--path", parts[0], "--seed", seed, *options_of[version]]
+            arguments = ["--path", parts[0], "--seed", seed, *options]
             run, seconds, drawn, peak = train(project, arguments, work / f"{version}-{seed}")
-            spent.setdefault(version, []).append(seconds)
             row = {
                 "version": version,
                 "seed": seed,
@@ -163,10 +150,6 @@ def main(options, data, seeds, kind, against, other_options, image):
             print(rows[-1], run.path, flush=True)
             if image and version == "this" and seed == seeds[0]:
                 Image.open(run.final_sheet).convert("RGB").save(image, quality=85)
-    ratio = []
-    if against:
-        share = median(spent["this"]) / median(spent["other"])
-        ratio = [f"This version takes {share:.2f} of the other's time (medians)."]
     title = "The users' own command" + (f": {' '.join(options)}" if options != USERS else "")
     publish(
         title if kind == "portraits" else f"{title}, {kind}",
@@ -176,7 +159,6 @@ def main(options, data, seeds, kind, against, other_options, image):
         "*Copies*: share of 400 samples suspiciously near to a training picture, and to one of the "
         "start's source; 0.05 of real pictures are.",
         table_of(rows),
-        *ratio,
     )
 
 
