@@ -19,7 +19,6 @@ from balanced_gan.runs.run import Run
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "benchmarks" / "README.md"
 RESULTS = PROJECT / "benchmarks" / "results"
-TRAIN_PY = [sys.executable, str(PROJECT / "train.py")]
 MIB = 2**20 if sys.platform == "darwin" else 1024  # units of ru_maxrss in one
 
 data_option = click.option("--data", default="../shared/data", show_default=True, type=Path)
@@ -132,8 +131,8 @@ def start(folder: Path, *options, project: Path = PROJECT, **kwargs) -> subproce
 
 def run_train_py(folder: Path, *options) -> subprocess.CompletedProcess:
     """Runs train.py and keeps what it says, as `stdout` and `stderr`."""
-    command = [*TRAIN_PY, *map(str, options)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    command = [sys.executable, PROJECT / "train.py", *options]
+    return subprocess.run([*map(str, command)], cwd=folder, capture_output=True, text=True)
 
 
 def pytorch_environment() -> dict:

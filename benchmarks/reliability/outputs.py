@@ -1,6 +1,6 @@
 """Can pictures, videos, figures, pages and exports be made of every preset's run?
 
-    python -m benchmarks.speed.outputs
+    python -m benchmarks.reliability.outputs
 
 It takes about ten minutes.
 """
