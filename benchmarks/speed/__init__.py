@@ -1,1 +1,1 @@
-"""How fast the program trains, starts and answers."""
+"""How fast the program trains and starts, and its memory."""
