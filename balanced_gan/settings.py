@@ -45,7 +45,9 @@ class Settings:
         None, "Pictures", "Folder of pictures, subfolders included; without it, drawn faces."
     )
     pattern: str | None = setting(
-        None, "Pictures", "Use only files whose path ends like this pattern: '*F.png' or 'front/*'."
+        None,
+        "Pictures",
+        "Use only files whose path ends in a match for this pattern: '*F.png' or 'front/*'.",
     )
     max_images: int | None = setting(
         None, "Pictures", "Use at most this many pictures.", 1, 10_000_000
@@ -67,10 +69,18 @@ class Settings:
         0.3, "Pictures", "With --crop face: border around a face, as a share of its side.", 0.0, 3.0
     )
     face_smallest: float = setting(
-        0.08, "Pictures", "Smallest face, as a share of the picture's shorter side.", 0.01, 1.0
+        0.08,
+        "Pictures",
+        "With --crop face: smallest face, as a share of the picture's shorter side.",
+        0.01,
+        1.0,
     )
     faces_per_picture: int = setting(
-        1, "Pictures", "Take at most this many faces from a picture, the largest first.", 1, 1000
+        1,
+        "Pictures",
+        "With --crop face: at most this many faces from a picture, the largest first.",
+        1,
+        1000,
     )
     image_size: int = setting(
         64,
@@ -192,9 +202,9 @@ class Settings:
     balance: str = setting(
         "margin",
         "Balance",
-        "Which network trains on a batch. margin: only the one that lags; alternate: each in turn; "
-        "both: both, from one forward pass; two_step: D, then G; two_step_repeat: the same, then "
-        "the one that lags again until the gap is within the margin.",
+        "Which network trains on a batch. margin: the one that the rule of balance chooses; "
+        "alternate: each in turn; both: both, from one forward pass; two_step: D, then G; "
+        "two_step_repeat: the same, then the one that lags, until the gap is within the margin.",
         choices=("margin", "alternate", "both", "two_step", "two_step_repeat"),
     )
     max_streak: int = setting(16, "Balance", "Most turns in a row for one network.", 1, 1_000_000)

@@ -62,7 +62,7 @@ def quiet_import(prepare: Callable[[], object] = lambda: None) -> Iterator[None]
             reason = str(error).strip().splitlines()
             raise InputError(
                 f"TensorFlow cannot be loaded: {reason[0] if reason else type(error).__name__}. "
-                "Install it again: python -m pip install --force-reinstall tensorflow"
+                "Install it again: python -m pip install --force-reinstall -r requirements.txt"
                 f"{_WINDOWS_NEEDS if os.name == 'nt' else ''}"
             ) from None
 

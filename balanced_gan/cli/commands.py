@@ -72,7 +72,7 @@ def run_command(words) -> None:
         if normalise(error.option_name) not in known:
             raise
         raise click.UsageError(
-            f"{error.option_name} has no effect with --TYPE {command.name}.", error.ctx
+            f"{error.option_name} cannot be used with --TYPE {command.name}.", error.ctx
         ) from None
 
 

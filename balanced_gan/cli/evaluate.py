@@ -44,10 +44,10 @@ def command(run_name, best, path, seed, inception_weights):
         if path is None:
             raise
         trained = None
-        click.echo(f"Note:     copies cannot be looked for. {error}")
+        click.echo(f"Note:     cannot check for copies. {error}")
     held_out = None
     if path is None:
-        against = f"{len(trained)} training pictures, which flatters: --path UNSEEN PICTURES"
+        against = f"{len(trained)} training pictures, which flatters; better: --path UNSEEN"
     else:
         others = dataclasses.replace(settings, path=held_out_path, max_images=None)
         held_out, skipped = kinds.Images(others).load()

@@ -27,7 +27,7 @@ def command(run_name, best, browser, out):
         from balanced_gan.output import kinds, sampling
         from balanced_gan.views.explore_page import build_page, serve
         from balanced_gan.views.explorer import Explorer
-    kinds.require_images(run, "there are only pictures to explore")
+    kinds.require_images(run, "only pictures can be explored")
     require_package("--TYPE explore", "gradio", '"gradio>=6,<7"')
     settings = run.settings()
     try:
@@ -39,4 +39,4 @@ def command(run_name, best, browser, out):
     explorer = Explorer(sampler.generator, sampler.discriminator, pictures, settings.latent_prior)
     folder = Path(out or sampling.IMAGES / f"{run.name}-explored")
     page = build_page(explorer, f"Run {run.name}", folder)
-    serve(page, browser, lambda address: click.echo(f"Explore:  {address}; Ctrl-C ends"))
+    serve(page, browser, lambda address: click.echo(f"Explore:  {address}; Ctrl-C stops it"))

@@ -1,5 +1,6 @@
 """The folder that --path names, as people type it."""
 
+import os
 from pathlib import Path
 
 from balanced_gan.errors import InputError
@@ -28,7 +29,7 @@ def folder_of(text):
             f"--path has a quotation mark inside: {text!r}. Type the folder without a backslash "
             "before the closing mark."
         )
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # which, unlike Path's, takes ~nobody as it is
     if path.is_file() and path.suffix.lower() in _ARCHIVES:
         raise InputError(f"--path {text} is an archive. Unpack it and name the folder it gives.")
     if path.is_file():

@@ -57,7 +57,7 @@ def command(run_name, best, latents, seed, truncation, out, **video):
     with quiet_import():
         from balanced_gan.output import kinds, sampling
         from balanced_gan.output.video import interpolate_files
-    kinds.require_images(run, "a video is made of pictures")
+    kinds.require_images(run, "a video needs pictures")
     source = run.source(best)
     generator = sampling.load_network(source, source.generator_file)
     prior = run.settings().latent_prior

@@ -1,6 +1,7 @@
 """--TYPE list: a table of all runs."""
 
 from collections import deque
+from contextlib import suppress
 
 import click
 
@@ -43,6 +44,9 @@ def _row(run):
         minutes = f"{float(row['seconds']) / 60:.1f}"
     evaluations = run.evaluations(float("inf"))
     mmd = f"{evaluations[-1]['mmd']:.3f}" if evaluations else ""
-    size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    size = 0
+    for file in run.path.rglob("*"):
+        with suppress(FileNotFoundError):  # a run that trains writes and renames
+            size += file.stat().st_size if file.is_file() else 0
     kind = kind_of(settings)
     return [printable(run.name), seen, minutes, kind.side, mmd, f"{size / 1e6:.0f}", kind.source]

@@ -1,6 +1,7 @@
 """Options of the command line: those that several commands share, and those of `Settings`."""
 
 import dataclasses
+import os
 import secrets
 
 import click
@@ -39,9 +40,10 @@ class GroupedCommand(click.Command):
 
     def invoke(self, ctx):
         if ctx.args:
+            more = f" and {len(ctx.args) - 1:,} more" if len(ctx.args) > 1 else ""
             raise click.UsageError(
-                f"{len(ctx.args):,} words are left over, such as {ctx.args[0]!r}. Put a name with "
-                "spaces in quotation marks; of a folder the name is enough, without *.jpg."
+                f"Unexpected: {ctx.args[0]!r}{more}. Put names with spaces in quotation marks, and "
+                "name a folder without *.jpg."
             )
         return super().invoke(ctx)
 
@@ -102,8 +104,8 @@ def cli_command(type_: str):
         type_,
         cls=GroupedCommand,
         context_settings=settings,
-        epilog="Exit status: 0 done (or stopped by Ctrl-C and saved), 1 it could not be done, "
-        "2 the options were wrong.",
+        epilog="Exit status: 0 on success, or after Ctrl-C once training is saved; 1 on failure; "
+        "2 on wrong options.",
     )
     version_option = click.version_option(
         __version__, cls=GroupedOption, group="Options", prog_name="balanced-gan"
@@ -156,6 +158,7 @@ def out_option(default: str):
     return option(
         "--out",
         type=click.Path(file_okay=False),
+        callback=lambda context, parameter, value: value and os.path.expanduser(value),
         help=f"Folder for the files. [default: {default}]",
     )
 

@@ -14,7 +14,7 @@ from balanced_gan.runs.registry import RUNS, find_run
     help="Another run to show beside it; may be given several times.",
 )
 def command(run_name, compare):
-    """Write a run's report.html, plot and animation again, or a page that compares runs."""
+    """Rewrite a run's report.html, plot and animation, or write a page that compares runs."""
     from balanced_gan.output.final_plots import write_final_plots
     from balanced_gan.views.report import write_comparison, write_report
 

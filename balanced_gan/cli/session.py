@@ -38,7 +38,8 @@ def train(settings, run) -> None:
         click.echo(f"Run:      {run.path}, {'new' if new else 'continued'}")
         if not locked:
             click.echo(
-                "Note:     this file system has no locks; do not train the run twice at a time."
+                "Note:     this file system has no locks; do not train this run from two processes "
+                "at once."
             )
         if job.skipped:
             lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in job.skipped)
@@ -55,7 +56,7 @@ def assist(path) -> None:
         path: where the chief's pictures are on this machine, or None for the same path.
     """
     number, count = workers.cluster()
-    click.echo(f"Worker:   {number} of 0 to {count - 1}; waiting until all are there")
+    click.echo(f"Worker:   {number + 1} of {count}; waiting for the others")
     with quiet_import(workers.strategy):
         from balanced_gan.training.prepare import prepare
         from balanced_gan.training.train import train
@@ -96,11 +97,12 @@ def show(settings, run) -> None:
         "nothing was written"
     )
     if job.settings.crop == "face":
+        from balanced_gan.data.finding import FACES_FOUND
         from balanced_gan.output.kinds import Images
         from balanced_gan.output.sampling import IMAGES
 
         IMAGES.mkdir(exist_ok=True)
-        file = IMAGES / "faces_found.png"
+        file = IMAGES / FACES_FOUND
         faces = job.samples[:_SHOWN_FACES]
         atomic_write(file, Images(job.settings).grid_png(faces, round(_SHOWN_FACES**0.5)))
         click.echo(f"          except {file}: the first {_SHOWN_FACES} faces at most")
@@ -170,7 +172,7 @@ def _say_outcome(outcome, settings, run, img_num):
         done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
     done = f"{done} in {outcome.minutes:.1f} minutes"
     if not outcome.finished:
-        click.echo(f"Stopped:  {done}, everything is saved. To go on: {again}")
+        click.echo(f"Stopped:  {done}. Everything is saved. To continue: {again}")
     else:
         more = f"--epochs {2 * outcome.epochs}"
         if settings.minutes:
@@ -178,8 +180,8 @@ def _say_outcome(outcome, settings, run, img_num):
         elif settings.steps:
             more = f"--steps {2 * outcome.steps}"
         if outcome.new_steps:
-            click.echo(f"Trained:  {done}. To go on: {again} {more}")
+            click.echo(f"Trained:  {done}. To continue: {again} {more}")
         else:
-            click.echo(f"Finished: {done}, before this start. To train further: {again} {more}")
-    click.echo(f"Look at:  {run.report_file}, with everything; {run.final_sheet} alone")
+            click.echo(f"Finished: {done}, already. To train further: {again} {more}")
+    click.echo(f"Look at:  {run.report_file}, or only the pictures: {run.final_sheet}")
     click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")

@@ -19,13 +19,13 @@ from balanced_gan.settings import Settings, preset_values, without_alternatives
     "--run",
     "run_name",
     group="What to do",
-    help="Go on with this run and its settings: its name, number or folder.",
+    help="Continue this run with its settings: its name, number or folder.",
 )
 @option(
     "--resume",
     is_flag=True,
     group="What to do",
-    help="Go on with the newest run and its settings, whatever they are.",
+    help="Continue the newest run with its settings, whatever they are.",
 )
 @option(
     "--new",
@@ -67,7 +67,7 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
     python train.py --TYPE export                 the generator for other programs
     python train.py --TYPE list                   all runs
 
-    Training continues by itself: after Ctrl-C or a crash, give the same command again.
+    After Ctrl-C or a crash, give the same command again to continue.
     """
     if values["path"] is not None:
         values["path"] = folder_of(values["path"])
@@ -122,7 +122,7 @@ def _continued(run, given):
         if not SETTINGS[name].metadata["resumable"] and value != getattr(stored, name):
             raise InputError(
                 f"Run {run.name} was trained with {name}={getattr(stored, name)!r}, "
-                f"which cannot change on the way. Received: --{name} {value}. "
+                f"which cannot be changed now. Received: {name}={value!r}. "
                 "Leave it out, or start a new run with --new."
             )
     changes = without_alternatives(

@@ -7,7 +7,7 @@ import functools
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cv2
@@ -113,7 +113,7 @@ def what_it_is(data: bytes) -> str | None:
     """What a file is that is not a picture that can be read; None if that is unknown."""
     brand = _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
     if brand == "HEIC":
-        return 'HEIC, an iPhone\'s format: python -m pip install -e ".[heic]"'
+        return "HEIC, an iPhone's format: python -m pip install pillow-heif"
     if brand == "AVIF":
         return "AVIF, which needs a newer Pillow: python -m pip install -U pillow"
     begins = data[:200].lstrip().lower()
@@ -220,7 +220,7 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
     except Exception as error:  # Pillow raises a dozen kinds
         cut = "truncated" in str(error).lower()
         raise UnusablePictureError("cut short" if cut else "damaged") from None
-    picture = ImageOps.exif_transpose(picture)
+    picture = _turned(picture)
     alpha = None
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -237,8 +237,17 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
 def _upright(picture: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
     """A picture turned as the EXIF orientation of its header says."""
     turned = Image.fromarray(picture)
-    turned.getexif()[_ORIENTATION] = header.getexif().get(_ORIENTATION, 1)
-    return np.asarray(ImageOps.exif_transpose(turned), np.uint8)
+    with suppress(Exception):  # as in `_turned`
+        turned.getexif()[_ORIENTATION] = header.getexif().get(_ORIENTATION, 1)
+    return np.asarray(_turned(turned), np.uint8)
+
+
+def _turned(picture: Image.Image) -> Image.Image:
+    """A picture turned as its EXIF orientation says, if its EXIF can be read at all."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # Pillow raises SyntaxError, struct.error and others for damaged EXIF
+        return picture
 
 
 _ORIENTATION = 0x0112  # EXIF's tag

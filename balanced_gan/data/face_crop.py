@@ -4,6 +4,7 @@ Uses the two frontal cascades and the eye cascade that come with OpenCV (Viola a
 """
 
 from itertools import combinations
+from pathlib import Path
 from threading import local
 from typing import Any
 
@@ -140,8 +141,11 @@ def _overlap(a: Any, b: Any) -> bool:
 def _cascade(name: str) -> cv2.CascadeClassifier:
     cascades: dict[str, cv2.CascadeClassifier] = _thread.__dict__.setdefault("cascades", {})
     if name not in cascades:
-        file = f"{cv2.data.haarcascades}haarcascade_{name}.xml"
-        cascades[name] = cv2.CascadeClassifier(file)
+        # Read here: on Windows OpenCV opens no path with letters such as an umlaut.
+        text = Path(cv2.data.haarcascades, f"haarcascade_{name}.xml").read_text(encoding="utf-8")
+        storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        cascades[name] = cv2.CascadeClassifier()
+        cascades[name].read(storage.getFirstTopLevelNode())
     return cascades[name]
 
 

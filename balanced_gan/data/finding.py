@@ -4,6 +4,8 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from balanced_gan.errors import InputError
+
 MOST_MEGAPIXELS = 120  # in a picture file: more than nearly all cameras have; 360 MB when decoded
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif"),
@@ -11,8 +13,15 @@ SUFFIXES = (
 )
 # Folders that other systems add: macOS's archives, the thumbnails of Synology's servers.
 _COMPANIONS = ("__MACOSX", "@eaDir")
-# Files by which this program knows its own folders: a run, and what --TYPE generate makes.
-_OURS = ({"settings.json", "metadata.json"}, {"scores.csv", "sheet.png"})
+# Files by which this program knows its own folders: a run, and what generate, interpolate and
+# explore make.
+_OURS = (
+    {"settings.json", "metadata.json"},
+    {"scores.csv", "sheet.png"},
+    {"interpolation.mp4", "strip.png"},
+    {"picture-001.png", "picture-001.csv"},
+)
+FACES_FOUND = "faces_found.png"  # what --dry_run writes with --crop face
 
 
 class Found(NamedTuple):
@@ -35,7 +44,12 @@ def find_images(root: Path, pattern: str | None = None) -> Found:
     Returns:
         A `Found`. Its names include folders that are named like a picture, so that they are
         reported later.
+
+    Raises:
+        InputError: if the pattern is ".", which matches no file.
     """
+    if pattern and not PurePosixPath(pattern).parts:
+        raise InputError(f"pattern must match the end of a file's path. Received: {pattern!r}")
     names: list[str] = []
     left_out: list[tuple[str, str]] = []
 
@@ -63,4 +77,4 @@ def find_images(root: Path, pattern: str | None = None) -> Found:
 
 
 def _is_companion(name: str) -> bool:
-    return name.startswith(".") or name in _COMPANIONS
+    return name.startswith(".") or name in (*_COMPANIONS, FACES_FOUND)

@@ -25,11 +25,13 @@ from balanced_gan.data.decode import UnusablePictureError, decode, quiet_decoder
 from balanced_gan.data.face_crop import SEARCH_SIDE, cut_faces
 from balanced_gan.data.finding import SUFFIXES, find_images
 from balanced_gan.errors import InputError
+from balanced_gan.files import printable
 from balanced_gan.settings import Settings
 from balanced_gan.terminal import quiet_libraries
 
-# Reasons that may be gone the next time: a cloud's or a network's file that is offline now.
-_FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory")
+# Reasons that may be gone the next time: a cloud's or a network's file that is offline now, a
+# format whose package has been installed since.
+_FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory", "HEIC", "AVIF")
 _READ_AHEAD = 1024  # files in progress at once: enough for every thread, little memory
 _TASKS_PER_CORE = 8  # that those are divided into; small files one by one wait for Python's lock
 
@@ -90,7 +92,7 @@ def load_folder(
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
     names, left_out = find_images(root, pattern)
     if not names:
-        raise InputError(_nothing_found(root, names, pattern))
+        raise InputError(_nothing_found(root, names, pattern, left_out))
     shape = image_size, image_size, channels
 
     def read(name: str) -> list[NDArray[np.uint8]] | str:
@@ -102,7 +104,7 @@ def load_folder(
     def read_all(write: Callable[[bytes], object]) -> tuple[list[tuple[str, str]], bool]:
         skipped, count = _read_all(names, max_images or sys.maxsize, read, write)
         if count == 0:
-            raise InputError(_nothing_found(root, names, pattern))
+            raise InputError(_nothing_found(root, names, pattern, left_out))
         return skipped, not any(reason.startswith(_FAILED_READS) for _, reason in skipped)
 
     if cache:
@@ -155,7 +157,9 @@ def _read_all(
     return skipped, good
 
 
-def _nothing_found(root: Path, names: Sequence[str], pattern: str | None) -> str:
+def _nothing_found(
+    root: Path, names: Sequence[str], pattern: str | None, left_out: Sequence[tuple[str, str]]
+) -> str:
     found = f"{len(names)} found, none readable" if names else "none found"
     wanted = f" whose path ends in {pattern!r}" if pattern else ""
     others = len(find_images(root).names) - len(names)
@@ -163,6 +167,7 @@ def _nothing_found(root: Path, names: Sequence[str], pattern: str | None) -> str
     return (
         f"No picture to train on: looked below {str(root.resolve())!r} for "
         f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
+        + "".join(f" {printable(name)}: {reason}." for name, reason in left_out[:2])
     )
 
 

@@ -79,6 +79,9 @@ def local_workers(count: int | None) -> Iterator[None]:
     if given > 1:
         raise InputError(f"TF_CONFIG lists {given} workers. Received: --workers {count}")
     addresses = _free_addresses(count)
+    command = [sys.executable, *sys.argv]
+    if not sys.argv[0].endswith("train.py"):  # an installed command, on Windows without its .exe
+        command = [sys.executable, "-m", "balanced_gan", *sys.argv[1:]]
     others: list[subprocess.Popen[bytes]] = []
     try:
         for number in range(count):
@@ -89,7 +92,7 @@ def local_workers(count: int | None) -> Iterator[None]:
                 continue
             others.append(
                 subprocess.Popen(
-                    [sys.executable, *sys.argv],
+                    command,
                     env={**os.environ, "TF_CONFIG": config},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

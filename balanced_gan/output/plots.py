@@ -35,7 +35,7 @@ def losses_png(rows: Iterable[Mapping[str, str]], margin: float) -> bytes | None
     losses, gaps, shares = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
     losses.plot(steps, loss_g, label="generator")
     losses.plot(steps, loss_d, label="discriminator")
-    losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: nobody can tell")
+    losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: D only guesses")
     losses.set_ylabel("loss (nats)")
     losses.legend()
     gaps.plot(values[:, 0], values[:, 4], ".", markersize=1, color="silver", label="each batch")

@@ -187,6 +187,8 @@ def free_folder(folder: Path) -> Path:
     Raises:
         InputError: if the path is a file.
     """
+    if folder.name in ("", ".."):  # of "." and "..", whose names cannot be numbered
+        folder = folder.resolve()
     candidate, number = folder, 1
     while candidate.exists():
         if not candidate.is_dir():

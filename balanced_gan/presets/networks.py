@@ -20,7 +20,10 @@ from balanced_gan.model.networks import (
     stages,
 )
 
-_DCGAN_INIT = {"kernel_initializer": keras.initializers.RandomNormal(0.0, 0.02)}
+# Not an initializer: one that all layers share gives all kernels of one shape the same values, and
+# takes its seed when this module is imported.
+_NORMAL = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
+_DCGAN_INIT = {"kernel_initializer": _NORMAL}
 
 
 def _doubling(image_size, width):

@@ -10,6 +10,7 @@ from balanced_gan.errors import InputError
 from balanced_gan.files import printable
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
+from balanced_gan.terminal import program
 
 RUNS = Path("runs")  # in the folder in which the program is started
 
@@ -62,13 +63,13 @@ def find_run(name: str | None = None) -> Run:
         if not runs:
             raise InputError(
                 f"There is no run in {str(RUNS.resolve())!r} yet; create one with: "
-                "python train.py --TYPE train --path FOLDER"
+                f"{program()} --TYPE train --path FOLDER"
             )
         return refuse_unsafe(runs[0])
     for path in (Path(name), RUNS / name):
         if (path / "settings.json").is_file():
             return refuse_unsafe(Run(path))
-    numbered = [run for run in all_runs() if name.isdigit() and _number(run.name) == int(name)]
+    numbered = [run for run in all_runs() if name.isdecimal() and _number(run.name) == int(name)]
     if numbered:
         return refuse_unsafe(numbered[0])
     known = ", ".join(printable(run.name) for run in all_runs()[:10]) or "none"

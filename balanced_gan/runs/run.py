@@ -48,7 +48,7 @@ _NO_SOFT_LOCK: dict[str, Any] = (
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of some network file systems
 _NUMBER = r"(-?\d{1,12}(?:\.\d{1,6})?)"
 _HISTORY_ROW = re.compile(
-    rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},(?:(\d{{1,3}}),(\d{{1,3}})|([GD\d+]+))"
+    rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},(?:(\d{{1,7}}),(\d{{1,7}})|([GD\d+]+))"
 )
 # Versions before 2026-11-25 wrote "G" or "3G+D" in place of the last two columns.
 _FORMER_TURNS = re.compile(r"(?:(\d{0,3})G)?\+?(?:(\d{0,3})D)?")

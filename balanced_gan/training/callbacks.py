@@ -55,7 +55,8 @@ class FileCallback(keras.callbacks.Callback):
                     f"The run folder {str(self.run.path)!r} no longer exists, so training stopped."
                 ) from None
             if not self.failing:
-                say(f"{self.what} could not be written ({error.strerror}); training continues")
+                reason = error.strerror or error
+                say(f"{self.what} could not be written ({reason}); training continues")
             self.failing = True
 
 

@@ -15,6 +15,10 @@ from balanced_gan.output.sampling import load_network
 from balanced_gan.runs.registry import find_run
 from balanced_gan.settings import STARTS, Settings
 
+# By how much the drawn scenes must be nearer. Where both are about as far, the start of portraits
+# teaches more: drawn houses, 1.09 times as far from it, get a KID of 0.39 instead of 0.47.
+_NEARER = 1.15
+
 
 def find_start(settings: Settings, samples: Any) -> Start | None:
     """The start that the settings ask for, or None to start from scratch.
@@ -65,7 +69,8 @@ def load_start(name: str) -> Start:
 
 
 def choose_start(pictures: Any) -> Start:
-    """Chooses the shipped start whose own pictures have the most similar outlines.
+    """Chooses the shipped start whose own pictures have the most similar outlines, `portraits` in
+    a near tie.
 
     Colours are not compared, because networks learn them quickly. With colours, photographs of
     portraits got the start of drawn scenes, and were twice as far from real ones after 12,800
@@ -81,9 +86,12 @@ def choose_start(pictures: Any) -> Start:
     found = outlines_of(few)
     if len(found) == 1:  # the distance needs pairs
         found = np.repeat(found, 2, 0)
-    starts = [load_shipped(name) for name in STARTS]
-    distances = [kernel_distance(start.arrays["outlines"], found) for start in starts]
-    return starts[int(np.argmin(distances))]
+    starts = {name: load_shipped(name) for name in STARTS}
+    distances = {
+        name: kernel_distance(start.arrays["outlines"], found) for name, start in starts.items()
+    }
+    distances["neutral"] *= _NEARER
+    return starts[min(distances, key=distances.__getitem__)]
 
 
 def outlines_of(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

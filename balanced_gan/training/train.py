@@ -106,8 +106,8 @@ def _step_back(gan, trouble, settings, run, samples):
     gan, seconds, _ = _newest(settings, run, samples)
     gan.learning_rate_factor.assign(factor)
     sentence = (
-        f"{trouble}; training went back to step {gan.steps_done} and continues with "
-        f"{factor:g} times the learning rates"
+        f"{trouble}; training went back to step {gan.steps_done} and continues with the "
+        f"learning rates at {factor:g} times their settings"
     )
     if run:
         progress.say(sentence)

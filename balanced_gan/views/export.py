@@ -13,6 +13,7 @@ from balanced_gan.errors import InputError
 from balanced_gan.files import atomic_write
 from balanced_gan.output.sampling import latents_of, load_network
 from balanced_gan.runs.run import Run
+from balanced_gan.terminal import require_package
 
 if TYPE_CHECKING:
     import keras
@@ -81,13 +82,7 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
     expected = np.asarray(generator(latents))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / {"saved_model": "saved_model"}.get(kind, f"generator.{kind}")
-    try:
-        found = _WRITERS[kind](generator, source.generator_file, path, latents)
-    except ImportError as missing:
-        raise InputError(
-            f"--format {kind} needs a package that is not installed ({missing.name}): "
-            f"python -m pip install {missing.name}"
-        ) from None
+    found = _WRITERS[kind](generator, source.generator_file, path, latents)
     difference = float(abs(np.asarray(found, np.float32) - expected).max() * 127.5)
     if not difference <= _TOLERATED:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -150,6 +145,8 @@ def _write_tflite(
 def _write_onnx(
     generator: "keras.Model", file: Path, path: Path, latents: NDArray[np.float32]
 ) -> Any:
+    for package in ("tf2onnx", "onnxruntime"):
+        require_package("--format onnx", package)
     import onnxruntime
 
     generator.export(path, format="onnx", verbose=False)

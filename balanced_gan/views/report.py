@@ -23,6 +23,7 @@ from balanced_gan.output.plots import numbers_of
 from balanced_gan.output.video import evenly
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
+from balanced_gan.terminal import program
 from balanced_gan.views.charts import draw_charts
 from balanced_gan.views.verdict import Standing, state, verdict
 
@@ -99,6 +100,7 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
         "batches": f"{steps:,}",
         "pictures_seen": f"{run.pictures_seen(steps):,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",
+        "program": program(),
         "more_minutes": round(seconds / 60) + 60,
         "speed": f"{np.median(speeds):.0f}" if speeds else None,
         "machine": sessions[-1].get("machine") if sessions else None,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from balanced_gan.terminal import program
+
 _PATIENCE = 4  # evaluations: good runs had three in a row that were not the best
 _WORSE = 1.5  # times the best distance; two evaluations of equal pictures differ by a sixth
 
@@ -51,7 +53,7 @@ def _trend(standing: Standing) -> str:
         return "Too early to say: the second measurement will show whether the pictures improve."
     minute, least = min(standing.measured, key=lambda row: row[1])
     newest = standing.measured[-1][1]
-    kept = f"the best pictures are kept, `{_use_best(standing.name)}` uses them."
+    kept = f"the best networks are kept, and `{_use_best(standing.name)}` uses them."
     if newest > _WORSE * least > 0:
         return (
             f"Worse than at minute {minute:,.0f}: the pictures are {newest / least:.1f} times as "
@@ -75,7 +77,7 @@ def _end(standing: Standing) -> str:
     if state(standing) == "Stopped":
         end += "; the same command continues it"
     if not standing.measured:
-        return f"{end}. `python train.py --TYPE evaluate --run {standing.name}` measures it."
+        return f"{end}. `{program()} --TYPE evaluate --run {standing.name}` measures it."
     minute, least = min(standing.measured, key=lambda row: row[1])
     if standing.measured[-1][1] == least:
         return f"{end}. The last pictures are the best measured."
@@ -86,7 +88,7 @@ def _end(standing: Standing) -> str:
 
 
 def _use_best(name: str) -> str:
-    return f"python train.py --TYPE generate --run {name} --best"
+    return f"{program()} --TYPE generate --run {name} --best"
 
 
 def _duration(minutes: float) -> str:

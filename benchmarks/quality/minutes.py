@@ -6,9 +6,9 @@
     python -m benchmarks.quality.minutes --seen 1000 --seen 11000
 
 A fifth of the pictures is held out, and what is made is compared with those. The minutes are
-those of training alone, as `--minutes` counts them, and nothing else should run meanwhile; with
-`--seen`, which counts pictures, it may. With `--against_pytorch` the DCGAN of PyTorch's tutorial
-trains for the same minutes, too.
+those of training alone, as `--minutes` counts them, and nothing else should run meanwhile. `--seen`
+counts pictures instead. With `--against_pytorch` the DCGAN of PyTorch's tutorial trains for the
+same minutes, too.
 """
 
 import os
@@ -98,7 +98,9 @@ def train_and_measure(kind, data, work, moments, seed, features):
         if kind != "portraits":
             figures["faces"] = "-"
         name = name_of(minutes, seen)
-        rows.append({"pictures": kind, "after": name} | figures)
+        *_, last = run.history_rows()
+        spent = {"minutes": f"{float(last['seconds']) / 60:.1f}"} if seen else {}
+        rows.append({"pictures": kind, "after": name} | spent | figures)
         pictures[name] = draw_samples(load_network(run, run.generator_file))
         print(rows[-1], run.path, flush=True)
     return rows, pictures, parts

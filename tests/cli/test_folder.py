@@ -48,7 +48,7 @@ def test_an_empty_path_is_refused(type_, train_py, tiny_run):
 
 def test_ten_thousand_names_give_one_sentence(train_py, workplace):
     code, _, err = train_py("--path", *(f"{number}.jpg" for number in range(10_000)))
-    assert code == 2 and "9,999 words are left over" in err and len(err) < 1000
+    assert code == 2 and "and 9,998 more" in err and len(err) < 1000
 
 
 def test_hyphens_and_small_letters_do_as_well(train_py, workplace):
@@ -72,6 +72,32 @@ def test_what_the_program_made_is_not_trained_on(train_py, workplace, faces):
     train = ["--path", ".", *TINY, "--epochs"]
     assert train_py(*train, 1)[0] == 0
     assert train_py("--TYPE", "generate", "--img_num", 3)[0] == 0
+    # As `--dry_run --crop face`, interpolate and explore leave them.
+    for name in ("faces_found.png", "001/strip.png", "001-explored/picture-001.png"):
+        (workplace / "images" / name).parent.mkdir(exist_ok=True)
+        (workplace / "images" / name).write_bytes(encode_png(faces[0]))
+    (workplace / "images" / "001" / "interpolation.mp4").touch()
+    (workplace / "images" / "001-explored" / "picture-001.csv").touch()
     code, out, _ = train_py(*train, 2, "--new")
     assert code == 0 and "Pictures: 10" in out
     assert "made by this program" in out and "images/" in out and "runs/001" in out
+
+
+def test_a_folder_whose_only_subfolder_is_left_out_says_so(train_py, workplace):
+    (workplace / "faces").mkdir()
+    (workplace / "faces" / "album").symlink_to(workplace)
+    code, _, err = train_py("--path", "faces")
+    assert code == 1 and "none found. album: a link to a folder, not followed." in err
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [
+        (["--path", "~nobody"], "There is no folder"),
+        (["--path", ".", "--pattern", "."], "pattern must match"),
+        (["--run", "²"], "There is no such run"),
+    ],
+)
+def test_odd_names_are_an_error_in_a_sentence(train_py, workplace, options, sentence):
+    code, _, err = train_py(*options)
+    assert code == 1 and sentence in err

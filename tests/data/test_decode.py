@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from balanced_gan.data.decode import UnusablePictureError, decode
+from balanced_gan.data.decode import UnusablePictureError, decode, what_it_is
+from balanced_gan.data.folder import _FAILED_READS
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 WHITE = (255, 255, 255)
@@ -189,8 +190,20 @@ def test_files_are_named_for_what_they_are(data, reason):
 
 
 def test_heic_says_what_to_install():
-    with pytest.raises(UnusablePictureError, match=r"damaged|pip install -e .*heic"):
+    with pytest.raises(UnusablePictureError, match=r"damaged|pip install pillow-heif"):
         decode(HEIC, 64)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0no TIFF header", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"])
+def test_damaged_exif_costs_only_the_orientation(kind, exif):
+    data = encoded(Image.new("RGB", (40, 20), "red"), kind, exif=exif)
+    assert decode(data, 16).shape == (20, 40, 3)
+
+
+def test_what_a_package_would_read_is_tried_again():
+    assert what_it_is(HEIC).startswith(_FAILED_READS)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])

@@ -94,7 +94,7 @@ def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_downl
     code, _, err = train_py("--TYPE", "evaluate", "--inception_weights", held_out / "0.png")
     assert code == 1 and "No InceptionV3 weights from the file" in err
     code, _, err = train_py("--TYPE", "evaluate", "--margin", 1)
-    assert code == 2 and "--margin has no effect with --TYPE evaluate" in err
+    assert code == 2 and "--margin cannot be used with --TYPE evaluate" in err
     assert train_py("--preset", "sine", "--epochs", 1)[0] == 0
     code, _, err = train_py("--TYPE", "evaluate")
     assert code == 1 and "makes points; --TYPE generate measures those" in err

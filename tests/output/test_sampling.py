@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -83,3 +84,12 @@ def test_free_folder_never_takes_one_with_something_in_it(tmp_path):
     assert free_folder(folder) == tmp_path / "a-2"
     with pytest.raises(InputError, match="Pictures need a folder, not a file"):
         free_folder(folder / "x")
+
+
+def test_the_folder_one_is_in_gets_a_numbered_sibling(tmp_path, monkeypatch):
+    here = tmp_path / "faces"
+    (here / "below").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert free_folder(Path(".")) == tmp_path / "faces-2"
+    monkeypatch.chdir(here / "below")
+    assert free_folder(Path("..")) == tmp_path / "faces-2"

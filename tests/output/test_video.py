@@ -105,4 +105,4 @@ def test_interpolate_from_the_command_line(train_py, workplace, channels):
 
 def test_points_are_no_pictures(train_py, points_run):
     code, _, err = train_py("--TYPE", "interpolate")
-    assert code == 1 and "a video is made of pictures" in err
+    assert code == 1 and "a video needs pictures" in err

@@ -125,3 +125,14 @@ def test_other_sizes_and_channels(preset, size, channels):
 
 def test_every_architecture_on_offer_can_be_built():
     assert set(Settings.__dataclass_fields__["networks"].metadata["choices"]) == NETWORKS.keys()
+
+
+def test_the_seed_governs_dcgans_weights():
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        first, second = (build("dcgan", width=4)[1] for _ in range(2))
+        return np.concatenate([w.ravel() for w in first.get_weights() + second.get_weights()])
+
+    one, again, other = weights(1), weights(1), weights(2)
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    assert not np.array_equal(*np.split(one, 2))  # each kernel has numbers of its own

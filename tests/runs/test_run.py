@@ -171,7 +171,7 @@ def test_a_history_that_cannot_be_read_is_not_written_anew(workplace, monkeypatc
 def test_history_without_what_is_not_whole(workplace):
     run = create_run(Settings(), "drawn-faces")
     file, writer = run.open_history(0)
-    writer.writerow([1, 1, "1.00", 0.7, 0.7, -0.01, 2, 1])
+    writer.writerow([1, 1, "1.00", 0.7, 0.7, -0.01, 1000, 1])
     file.write(
         "2,1,1.00,0.7,0.7,nan,1,0\n3,1,1.003,1,1.00,0.7,0.7,0.0,1,0\n\0\n"
         "4,1,2.00,0.6,0.6,0.0,0,1\n5,1,2.50,0.6,0.6,0.0,0,1"
@@ -179,7 +179,7 @@ def test_history_without_what_is_not_whole(workplace):
     file.close()
     rows = list(run.history_rows())
     assert [row["step"] for row in rows] == ["1", "4"]
-    assert [(row["turn_G"], row["turn_D"]) for row in rows] == [("2", "1"), ("0", "1")]
+    assert [(row["turn_G"], row["turn_D"]) for row in rows] == [("1000", "1"), ("0", "1")]
     run.history_file.unlink()
     assert list(run.history_rows()) == []
 

@@ -246,7 +246,7 @@ def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_
         process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-        assert "everything is saved" in out and "train.py --resume" in out
+        assert "Everything is saved" in out and "train.py --resume" in out
         assert "Traceback" not in err
     run = Run(workplace / "runs" / "001-drawn-faces")
     assert len(state(run)) > 20  # whatever the instant, the newest checkpoint is whole

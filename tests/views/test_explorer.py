@@ -77,7 +77,7 @@ def test_points_and_a_missing_package_are_one_sentence(
     train_py, points_run, trained_once, workplace, monkeypatch
 ):
     code, _, err = train_py("--TYPE", "explore")
-    assert code == 1 and "only pictures to explore" in err
+    assert code == 1 and "only pictures can be explored" in err
     shutil.copytree(trained_once, workplace / "runs", dirs_exist_ok=True)
     (workplace / "runs" / "001-drawn-faces").rename(workplace / "runs" / "002-drawn-faces")
     monkeypatch.setattr("balanced_gan.terminal.find_spec", lambda name: None)

@@ -1,9 +1,10 @@
 import pytest
 
+from balanced_gan.terminal import program
 from balanced_gan.views.verdict import Standing, state, verdict
 
-USE_BEST = "`python train.py --TYPE generate --run 003-faces --best`"
-KEPT = f"the best pictures are kept, {USE_BEST} uses them."
+USE_BEST = f"`{program()} --TYPE generate --run 003-faces --best`"
+KEPT = f"the best networks are kept, and {USE_BEST} uses them."
 
 
 def standing(**changes):
@@ -67,7 +68,7 @@ def test_a_run_in_training(changes, expected):
         ),
         (
             {"minutes": 300},
-            "Trained for 5.0 hours. `python train.py --TYPE evaluate --run 003-faces` measures it.",
+            f"Trained for 5.0 hours. `{program()} --TYPE evaluate --run 003-faces` measures it.",
         ),
     ],
 )
