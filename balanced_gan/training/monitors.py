@@ -32,7 +32,7 @@ from balanced_gan.views.report import seconds_between_reports, write_report
 
 _COMPARED = 1000  # training pictures, at most, that evaluations compare with
 _MOST_TIME = 0.03  # largest share of the time for evaluations
-_FIRST_GRID = 50  # steps; doubles each time until the first regular grid
+_FIRST_GRID = 50  # steps
 _GRID_SEED = 1_000_000  # seed of the first latent; far from `--seed 0` and its neighbours
 _RECENT = 300  # steps that warnings are based on
 _NEAR_ZERO = 0.1  # nats; healthy losses stay around 0.69
@@ -44,8 +44,8 @@ _FIRST_REPORT = 60  # seconds
 class Grids(FileCallback):
     """Draws the samples of fixed latents over time.
 
-    There is a grid before training, after 50, 100, 200, ... steps until the first regular grid,
-    then at regular intervals, and at the end.
+    There is a grid before training, after 50, 100, 150, 200, 300, 400, 600, ... steps until the
+    first regular grid, then at regular intervals, and at the end.
 
     Args:
         run: the run whose folder it writes to.
@@ -80,7 +80,9 @@ class Grids(FileCallback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = self.model.steps_done
         due = self.every_steps
-        early = step % _FIRST_GRID == 0 and (step // _FIRST_GRID).bit_count() == 1
+        count = step // _FIRST_GRID
+        # 1, 2, 3, 4, 6, 8, 12, ...: without its factors of two, 1 or 3
+        early = step % _FIRST_GRID == 0 and count // (count & -count) in (1, 3)
         if any(step % every == 0 for every in due) or (early and step < min(due, default=0)):
             self._draw(self.run.grid_file(step))
 

@@ -136,4 +136,4 @@ def test_grids_come_soon_and_then_ever_more_seldom(run, monkeypatch):
     grids.set_model(model)
     for model.steps_done in range(1, 901):
         grids.on_train_batch_end(0)
-    assert [int(stem[5:]) for stem in drawn] == [50, 100, 200, 300, 600, 900]
+    assert [int(stem[5:]) for stem in drawn] == [50, 100, 150, 200, 300, 600, 900]
