@@ -17,8 +17,7 @@ def take_from_c_library() -> None:
     """Makes TensorFlow take its memory from the C library. Call it before importing TensorFlow.
 
     TensorFlow's own pool for oneDNN never returns memory, and grows when no free block fits: the
-    reference run grew by 1 to 8 % in an hour (benchmarks/README.md). Where `give_back` cannot
-    work, nothing changes.
+    reference run grew by 1 to 8 % in an hour. Where `give_back` cannot work, nothing changes.
     """
     with suppress(*_NOT_GLIBC):
         mallopt = ctypes.CDLL(None).mallopt
