@@ -84,7 +84,6 @@ def repeat_again(
         gap: loss of the generator minus loss of the discriminator now, in nats.
         first_gap: the same after both had trained once on this batch.
         margin: *e*, in nats.
-        repeats: how many times the lagging network has trained again so far.
         max_streak: most repeats.
 
     Returns:

@@ -25,9 +25,7 @@ def setting(
     """A field of `Settings`, with its help text and its range in the metadata.
 
     Args:
-        default: the field's default.
         group: the heading of `--help` that it belongs to.
-        meaning: its help text.
         low, high: the smallest and the largest number allowed; None for no range.
         choices: the values allowed; None for any.
         resumable: whether it may change when a run is resumed.
@@ -60,7 +58,6 @@ def what_is_wrong(field: dataclasses.Field[Any], value: object) -> str | None:
 
     Args:
         field: one of `dataclasses.fields(Settings)`.
-        value: of any type.
     """
     if value is None and type(None) in typing.get_args(field.type):
         return None
@@ -122,11 +119,7 @@ def renamed(name: str, value: Any) -> Any:
 
 
 def without_alternatives(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values, and None for every setting that one of them replaces.
-
-    Args:
-        given: values of settings by name.
-    """
+    """The given values, and None for every setting that one of them replaces."""
     replaced = {
         name: None for names in _ALTERNATIVES if given.keys() & set(names) for name in names
     }

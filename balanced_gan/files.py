@@ -41,7 +41,6 @@ def replace(source: Path, target: Path) -> None:
 
     Args:
         source: a file or a folder.
-        target: what it replaces.
 
     Raises:
         OSError: if it cannot be done.

@@ -294,7 +294,6 @@ def check_value(name: str, value: object) -> None:
 
     Args:
         name: of a field of `Settings`.
-        value: of any type.
 
     Raises:
         InputError: that says what the value must be.

@@ -11,24 +11,11 @@ from balanced_gan.checks import kind
 from balanced_gan.settings import Settings, renamed
 
 SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
-TYPES = (
-    "train",
-    "generate",
-    "interpolate",
-    "explore",
-    "evaluate",
-    "report",
-    "export",
-    "list",
-)
+TYPES = ("train", "generate", "interpolate", "explore", "evaluate", "report", "export", "list")
 
 
 class GroupedOption(click.Option):
-    """An option that knows under which heading of `--help` it stands.
-
-    Args:
-        group: the heading.
-    """
+    """An option that knows under which heading of `--help` it stands."""
 
     def __init__(self, *args, group, **kwargs):
         super().__init__(*args, **kwargs)

@@ -9,9 +9,7 @@ from balanced_gan.runs.registry import RUNS, find_run
 @cli_command("report")
 @run_option("Show a run")
 @option(
-    "--compare",
-    multiple=True,
-    help="Another run to show beside it; may be given several times.",
+    "--compare", multiple=True, help="Another run to show beside it; may be given several times."
 )
 def command(run_name, compare):
     """Rewrite a run's report.html, plot and animation, or write a page that compares runs."""

@@ -22,7 +22,6 @@ def train(settings, run) -> None:
     """Trains.
 
     Args:
-        settings: a `Settings`.
         run: the `Run` to go on with; None for a new one.
     """
     job = _prepared(settings)
@@ -69,7 +68,6 @@ def show(settings, run) -> None:
     """Shows the size of a job and how long it takes; of faces that were cut out, a sheet too.
 
     Args:
-        settings: a `Settings`.
         run: the `Run` that it would go on with, or None.
     """
     for name, value in dataclasses.asdict(settings).items():

@@ -72,8 +72,7 @@ def key_of(root: Path, names: Sequence[str], **how: Any) -> str:
     """A name for the pictures made from some files, which changes when a file changes.
 
     Args:
-        root: the folder.
-        names: paths of the files, relative to it.
+        names: paths of the files, relative to `root`.
         **how: everything else that the pictures depend on.
 
     Returns:

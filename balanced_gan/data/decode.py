@@ -46,7 +46,6 @@ def decode(data: bytes, image_size: float, reduce: bool = True) -> NDArray[np.ui
     frame, and converts grey, CMYK and deep pictures.
 
     Args:
-        data: bytes of the file.
         image_size: side in pixels that the picture will be shrunk to.
         reduce: whether a large JPEG may be decoded at a reduced scale.
 

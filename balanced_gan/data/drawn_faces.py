@@ -51,7 +51,6 @@ def draw_faces(
     Args:
         image_size: side in pixels.
         channels: 3 for RGB, 1 for grey.
-        count: number of faces.
         seed: the same seed draws the same faces; face i does not depend on `count`.
 
     Returns:

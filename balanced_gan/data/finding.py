@@ -37,7 +37,6 @@ def find_images(root: Path, pattern: str | None = None) -> Found:
     Names that begin with a dot, and folders that other systems add, are skipped silently.
 
     Args:
-        root: the folder.
         pattern: glob that the end of a file's path must match, such as `*F.png` or `front/*`;
             None for all.
 

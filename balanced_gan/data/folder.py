@@ -1,7 +1,7 @@
 """From a folder of picture files to a uint8 array of square pictures.
 
-The only module that knows crops; `decode` knows the file formats. Its results are RGB or grey,
-not in OpenCV's blue-green-red order.
+`face_crop` finds the faces, and `decode` knows the file formats. The results are RGB or grey, not
+in OpenCV's blue-green-red order.
 """
 
 import io
@@ -177,7 +177,6 @@ def read_picture(
     """Reads a file as square pictures.
 
     Args:
-        path: of the file.
         image_size, channels, crop: as in `load_folder`.
 
     Returns:

@@ -50,8 +50,6 @@ def compare(samples: Seen, real: Seen, of_inception: bool = False) -> Values:
     """Computes all metrics except `memorised`.
 
     Args:
-        samples: the pictures to judge.
-        real: the pictures to compare them with.
         of_inception: whether the features are InceptionV3's, which FID and KID need.
     """
     swd_levels = metrics.sliced_wasserstein(samples.pictures, real.pictures)
@@ -85,7 +83,6 @@ def evaluate(
     """Judges samples, and judges real pictures in the same way for comparison.
 
     Args:
-        samples: the pictures to judge.
         training: the training pictures and, if they were also trained on, their mirror images.
             Empty if the pictures are gone; then copies are not looked for.
         held_out: pictures that were not trained on. If None, samples are compared with the
@@ -190,7 +187,6 @@ def evaluate_run(
     """Evaluates a run's pictures; writes metrics.json and nearest.png into its folder.
 
     Args:
-        run: the run.
         best: whether to use the generator of the best evaluation instead of the newest.
         training: (T, S, S, C), the pictures that the run was trained on; None if they are gone.
         held_out: (M, S, S, C), pictures that it was not trained on, or None.

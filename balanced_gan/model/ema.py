@@ -17,7 +17,6 @@ def update_ema(
 
     Args:
         average: its trainable weights are in the same order as the generator's.
-        generator: the network in training.
         turns: number of generator turns before this one.
         decay: weight of the old average, in [0, 1).
     """

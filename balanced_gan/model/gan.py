@@ -168,11 +168,7 @@ class BalancedGAN(keras.Model):
         self.apply_gradients(self.discriminator_optimizer, gradients, variables)
 
     def count_turns(
-        self,
-        loss_g: tf.Tensor,
-        loss_d: tf.Tensor,
-        turn_g: int | tf.Tensor,
-        turn_d: int | tf.Tensor,
+        self, loss_g: tf.Tensor, loss_d: tf.Tensor, turn_g: int | tf.Tensor, turn_d: int | tf.Tensor
     ) -> dict[str, Any]:
         """Counts the step and each network's turns; returns the dict that `train_step` returns."""
         self.batches.assign_add(1)
@@ -209,7 +205,6 @@ class BalancedGAN(keras.Model):
         Args:
             sampler: for example `keras.random.normal`.
             shape: shape of the result, with one row for each sample.
-            *args: further arguments of `sampler`, after the shape.
         """
         return sampler(shape, *args, seed=self.seed_generator)
 
@@ -233,7 +228,6 @@ class BalancedGAN(keras.Model):
         Args:
             generator_optimizer: None for the default of `build_optimizer`.
             discriminator_optimizer: the same, but must be another instance.
-            **kwargs: passed on to `keras.Model.compile`.
         """
         # Keras may choose XLA by itself, which is far slower on a CPU.
         super().compile(optimizer=None, jit_compile=False, **kwargs)

@@ -31,7 +31,6 @@ def grow(
             of the base, such as {16: 24, 32: 16}; from x{last} on at least 2 for each colour.
         mean: mean of each colour before the tanh, (C,).
         deviation: standard deviation of each colour before the tanh, (C,).
-        random: source of the random channels.
 
     Returns:
         The arrays of the larger networks, as in `start.Start`.

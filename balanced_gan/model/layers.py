@@ -27,11 +27,9 @@ class StridedConv2D(layers.Conv2D):
     A step of the preset dcgan takes an eighth less time (benchmarks/speed/layers.py).
 
     Args:
-        filters: number of output channels.
         kernel_size: must be 4.
         strides: must be 2.
         padding: must be "same".
-        **kwargs: as in `keras.layers.Conv2D`.
     """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -44,7 +42,6 @@ class StridedConv2DTranspose(layers.Conv2DTranspose):
     """Keras's `Conv2DTranspose` with a faster kernel gradient (`convolutions.kernel_gradient`).
 
     Args:
-        filters: number of output channels.
         kernel_size: must be 4.
         strides: must be 2.
         padding: must be "same".
@@ -64,7 +61,6 @@ class UpsampledConv2D(layers.Conv2D):
     The upsampled picture is never built; see `convolutions.upsample_and_convolve`.
 
     Args:
-        filters: number of output channels.
         kernel_size: must be 3.
         padding: must be "same".
         use_bias: must be False.

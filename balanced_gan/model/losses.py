@@ -73,7 +73,6 @@ def r1_gradients(discriminator: keras.Model, real: tf.Tensor, weight: float) -> 
     Args:
         discriminator: (B, S, S, C) -> (B, 1) logits.
         real: (B, S, S, C) float32, or points (B, 2), after any augmentation.
-        weight: factor of the penalty.
 
     Returns:
         The gradients of `weight * r1_penalty`, one for each trainable variable.

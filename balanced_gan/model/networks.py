@@ -13,11 +13,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from balanced_gan.model.layers import (
-    FusedBatchNormalization,
-    StridedConv2D,
-    UpsampledConv2D,
-)
+from balanced_gan.model.layers import FusedBatchNormalization, StridedConv2D, UpsampledConv2D
 from balanced_gan.settings import Settings
 
 
@@ -115,7 +111,6 @@ def build_generator(
     Args:
         image_size: side of the pictures in pixels; see `stages`.
         channels: 3 for colour, 1 for grey.
-        latent_dim: length of a latent.
         width: see `widths`.
 
     Returns:

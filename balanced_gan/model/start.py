@@ -109,7 +109,6 @@ def apply_start(gan: keras.Model, start: Start, samples: NDArray[np.uint8]) -> N
 
     Args:
         gan: an untrained `BalancedGAN` with the networks "light".
-        start: the weights.
         samples: the training pictures, uint8 (N, S, S, C).
     """
     random = np.random.default_rng(0)

@@ -1,9 +1,9 @@
 """Training on several GPUs, processes or machines with TensorFlow's `tf.distribute`.
 
 *Workers* are processes that train one model together, each on its part of every batch. Only the
-first worker, the *chief*, has the run folder and prints. TensorFlow's environment variable
-TF_CONFIG lists the workers. A worker with several GPUs has one *replica* of the model on each. With
-a single worker, the functions that exchange values return their arguments unchanged.
+first worker, the *chief*, has the run folder and reports on the training. TensorFlow's environment
+variable TF_CONFIG lists the workers. A worker with several GPUs has one *replica* of the model on
+each. With a single worker, the functions that exchange values return their arguments unchanged.
 """
 
 import contextlib

@@ -10,7 +10,6 @@ def write_final_plots(run: Run, animated: bool = True) -> None:
     """Writes losses.png, animation.gif and animation.mp4 into a run's folder.
 
     Args:
-        run: the run.
         animated: whether to write the animation, which takes ten seconds after a long run.
     """
     plot = losses_png(run.history_rows(), run.settings().margin)

@@ -27,7 +27,6 @@ def sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 
     Args:
         pictures: (N, H, W, C).
-        columns: pictures per row.
 
     Returns:
         (rows * H, columns * W, C).

@@ -30,11 +30,7 @@ Skipped = list[tuple[str, str]]  # (file, reason) of what could not be used
 
 
 class Images:
-    """Square pictures: uint8 (N, S, S, C) to train on, float32 in [-1, 1] as generated.
-
-    Args:
-        settings: the run's settings.
-    """
+    """Square pictures: uint8 (N, S, S, C) to train on, float32 in [-1, 1] as generated."""
 
     word = "Pictures"
     img_num = 20  # what a finished training suggests to make
@@ -96,7 +92,6 @@ class Images:
 
         Args:
             samples: (N, S, S, C) in [-1, 1], or uint8.
-            columns: pictures per row.
         """
         return encode_png(sheet(to_uint8(samples), columns))
 
@@ -114,7 +109,6 @@ class Images:
         A seed always gives the same picture, whichever other seeds are asked for.
 
         Args:
-            sampler: the run's sampler.
             out: the folder; created if missing.
             seeds: whole numbers from 0.
             columns: pictures per row of the sheet; None for about as many as rows.
@@ -149,9 +143,6 @@ class Points:
     """Points of a sine curve, float32 (N, 2): a GAN that can be judged exactly.
 
     The attributes and methods are those of `Images`.
-
-    Args:
-        settings: the run's settings.
     """
 
     word = "Points"
@@ -207,7 +198,6 @@ def require_images(run: Run, purpose: str) -> None:
     """Refuses a run that makes points.
 
     Args:
-        run: the run.
         purpose: what the command does with pictures; follows a semicolon in the message.
 
     Raises:

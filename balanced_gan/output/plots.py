@@ -110,7 +110,6 @@ def even_parts(values: NDArray[np.float64], most: int) -> list[NDArray[np.float6
 
     Args:
         values: (N, ...), with N at least 1.
-        most: the number of parts, at most.
     """
     length = -(-len(values) // most)
     length += length % 2

@@ -33,7 +33,6 @@ def latents_of(
 
     Args:
         seeds: whole numbers from 0.
-        latent_dim: length of a latent.
         truncation: factor in (0, 1]. Below 1, latents are closer to the mean, and pictures are
             more ordinary and more alike.
         prior: "normal" or "uniform", the one that the generator was trained with.
@@ -57,7 +56,6 @@ def samples_of(generator: "keras.Model", latents: NDArray[np.float32]) -> NDArra
     The network is called directly: `predict` would have to compile before the first batch.
 
     Args:
-        generator: latents -> samples.
         latents: (N, latent_dim).
 
     Returns:
@@ -74,7 +72,6 @@ def load_network(run: Run, file: Path) -> "keras.Model":
     """Loads the EMA generator or the discriminator of a run. The file may be untrusted.
 
     Args:
-        run: the run.
         file: its `generator_file` or `discriminator_file`.
 
     Raises:
@@ -151,7 +148,6 @@ class Sampler:
 
         Args:
             seeds: whole numbers from 0.
-            count: how many to keep.
         """
         scored = [
             (confidence, seed)
@@ -165,7 +161,6 @@ def load_sampler(run: Run, best: bool, truncation: float) -> Sampler:
     """Loads the networks of a run as a `Sampler`.
 
     Args:
-        run: the run.
         best: whether to use the networks of the best evaluation instead of the newest.
         truncation: see `latents_of`.
 

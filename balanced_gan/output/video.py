@@ -38,7 +38,6 @@ def encode_gif(
 
     Args:
         frames: at least one, all of the same size.
-        frames_per_second: speed.
         rest_seconds: how much longer the last frame stays.
     """
     pictures = []
@@ -167,8 +166,7 @@ def interpolate_files(
         latents: (N, L) to pass through, at least two.
         prior: of the latents, see `walk`.
         frames_between: frames from each picture to the next.
-        frames_per_second: speed of the video.
-        video_side: its width and height in pixels.
+        video_side: width and height of the video in pixels.
 
     Returns:
         The paths of the files.

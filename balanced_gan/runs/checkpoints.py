@@ -22,7 +22,6 @@ def save_checkpoint(run: Run, gan: BalancedGAN, seconds: float) -> None:
     """Saves all variables of a model, and its networks in files of their own.
 
     Args:
-        run: the run that the model belongs to.
         gan: a compiled model.
         seconds: training time so far.
 
@@ -56,7 +55,6 @@ def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
     """Restores the newest usable checkpoint into a compiled model.
 
     Args:
-        run: the run to read from.
         gan: a compiled model with the same settings.
 
     Returns:
@@ -92,9 +90,7 @@ def save_networks(run: Run, generator: keras.Model, discriminator: keras.Model) 
     """Writes both networks of a model.
 
     Args:
-        run: the run to write to.
         generator: from `BalancedGAN.recalibrated_generator`.
-        discriminator: of the same model.
     """
     save_network(generator, run.generator_file)
     if not is_plain(discriminator):

@@ -19,7 +19,6 @@ def create_run(settings: Settings, label: str) -> Run:
     """Creates the next numbered run folder, with settings.json in it.
 
     Args:
-        settings: of the new run.
         label: what the run is trained on, for its name.
 
     Raises:

@@ -18,6 +18,8 @@ runs/001-faces/
     losses.png          losses, gap and turns over the run
     animation.gif       the grids as an animation; also animation.mp4
     report.html         all of this on one page, updated during training
+    export/             what `--TYPE export` writes
+    tensorboard/        what `--tensorboard` writes
 """
 
 import codecs
@@ -59,11 +61,7 @@ _FORMER_METRICS = {"spread": "diversity"}
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder.
-
-    Args:
-        path: the folder.
-    """
+    """One run folder."""
 
     path: Path
 
@@ -198,7 +196,6 @@ class Run:
         """Adds a row to events.csv.
 
         Args:
-            step: steps trained so far.
             seconds: training time so far.
             event: its kind, in a word or two.
             text: the sentence that the user was shown.

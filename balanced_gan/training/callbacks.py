@@ -27,11 +27,7 @@ _TRIM_EVERY = 10  # seconds; each time costs 40 ms; once a minute, memory grew b
 
 
 class FileCallback(keras.callbacks.Callback):
-    """A callback that writes files and lets training continue if the disk refuses.
-
-    Args:
-        run: the run whose folder it writes to.
-    """
+    """A callback that writes files and lets training continue if the disk refuses."""
 
     what = "a file"  # names the file in messages
 
@@ -89,8 +85,6 @@ class History(FileCallback):
     """Appends a row to history.csv after each step.
 
     Args:
-        run: the run whose folder it writes to.
-        clock: gives the seconds of each row.
         per_epoch: steps per epoch.
     """
 
@@ -121,13 +115,7 @@ class History(FileCallback):
 
 
 class Checkpoints(FileCallback):
-    """Saves a checkpoint at regular intervals and at the end.
-
-    Args:
-        run: the run whose folder it writes to.
-        clock: measures the interval.
-        every_minutes: minutes between two checkpoints.
-    """
+    """Saves a checkpoint at regular intervals and at the end."""
 
     what = "a checkpoint"
 
@@ -164,9 +152,6 @@ class MetadataLog(FileCallback):
     Says and records it when the samples are not those of the last session.
 
     Args:
-        run: the run whose folder it writes to.
-        clock: measures the session.
-        batch_size: samples per step.
         samples: the training samples, see `output.kinds`.
     """
 
@@ -216,11 +201,7 @@ class MetadataLog(FileCallback):
 
 
 class Memory(keras.callbacks.Callback):
-    """Returns freed memory to the system every ten seconds; see `memory`.
-
-    Args:
-        clock: measures the interval.
-    """
+    """Returns freed memory to the system every ten seconds; see `memory`."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()

@@ -39,7 +39,6 @@ class Budget(keras.callbacks.Callback):
     """Ends training when its budget is spent or the user asks for the end.
 
     Args:
-        clock: measures the minutes.
         last_step: the step after which to stop, or None.
         minutes: minutes of training after which to stop, or None.
     """

@@ -63,7 +63,6 @@ def last_step_of(settings: Settings, per_epoch: int) -> int | None:
     """The last step of a run, or None if only a budget of minutes ends it.
 
     Args:
-        settings: the run's settings.
         per_epoch: steps per epoch.
     """
     limits = [settings.steps, settings.epochs and settings.epochs * per_epoch]

@@ -20,12 +20,7 @@ _NUMBER = 4 / 2**20  # MiB of a float32
 
 
 def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
-    """The peak memory of training, in MiB, within a quarter (benchmarks/speed/memory.py).
-
-    Args:
-        gan: the built model.
-        batch_size: samples in a batch.
-    """
+    """The peak memory of training, in MiB, within a quarter (benchmarks/speed/memory.py)."""
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     # The discriminator sees real and generated pictures.
     activations = _activations(gan.generator) + 2 * _activations(gan.discriminator)
@@ -37,10 +32,6 @@ def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
 
 def refuse_too_large(gan: BalancedGAN, batch_size: int) -> None:
     """Checks that training fits into memory, before the system ends the process without a word.
-
-    Args:
-        gan: the built model.
-        batch_size: samples in a batch.
 
     Raises:
         InputError: if it cannot fit; the message names the options that help.

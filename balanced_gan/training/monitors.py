@@ -48,8 +48,6 @@ class Grids(FileCallback):
     first regular grid, then at regular intervals, and at the end.
 
     Args:
-        run: the run whose folder it writes to.
-        kind: draws the grid.
         side: samples in each row and each column.
         every_steps: intervals in steps; a grid is due at each multiple of any of them.
         show: called with the path of each grid, or None.
@@ -99,12 +97,7 @@ class Grids(FileCallback):
 
 
 class Health(keras.callbacks.Callback):
-    """Warns when training is going wrong.
-
-    Args:
-        run: the run; its events.csv records the warnings.
-        clock: gives the time of each warning.
-    """
+    """Warns when training is going wrong."""
 
     def __init__(self, run: Run, clock: Clock) -> None:
         super().__init__()
@@ -162,23 +155,15 @@ class Evaluations(FileCallback):
     when pictures fall apart, and also when they lose diversity.
 
     Args:
-        run: the run whose folder it writes to.
-        clock: measures the interval.
         real: pictures from `to_compare_with`.
         every_minutes: minutes between two evaluations. The interval grows if evaluations would
             take more than 3 % of the time.
-        health: warns about lost diversity.
     """
 
     what = "an evaluation"
 
     def __init__(
-        self,
-        run: Run,
-        clock: Clock,
-        real: NDArray[np.uint8],
-        every_minutes: float,
-        health: Health,
+        self, run: Run, clock: Clock, real: NDArray[np.uint8], every_minutes: float, health: Health
     ) -> None:
         super().__init__(run)
         self.clock = clock
@@ -245,12 +230,7 @@ class FinalPlots(FileCallback):
 
 
 class Report(FileCallback):
-    """Writes report.html a minute after the start, then at regular intervals and at the end.
-
-    Args:
-        run: the run whose folder it writes to.
-        clock: measures the intervals.
-    """
+    """Writes report.html a minute after the start, then at regular intervals and at the end."""
 
     what = "report.html"
 

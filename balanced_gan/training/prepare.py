@@ -63,10 +63,6 @@ def prepare(settings: Settings | None, path: str | None = None) -> Job:
 def fitting_batch_size(settings: Settings, count: int) -> int:
     """The batch size from the settings, or the number of samples if that is smaller.
 
-    Args:
-        settings: the run's settings.
-        count: number of samples.
-
     Raises:
         InputError: if the batch cannot be divided evenly among the replicas.
     """

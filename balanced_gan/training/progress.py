@@ -22,9 +22,7 @@ class Progress(keras.callbacks.Callback):
     It is a context manager, because Keras calls no `on_train_end` after an exception.
 
     Args:
-        budget: how far the run is.
         per_epoch: steps per epoch.
-        batch_size: samples per step.
     """
 
     def __init__(self, budget: Budget, per_epoch: int, batch_size: int) -> None:

@@ -28,7 +28,6 @@ def draw_charts(runs: Sequence[Run], histories: Sequence[NDArray[np.float64]]) -
     """Draws the charts of one run, or of several in the same axes.
 
     Args:
-        runs: the runs.
         histories: of each run, from `numbers_of`.
 
     Returns:

@@ -52,8 +52,6 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
     """Builds the page; `serve` shows it.
 
     Args:
-        explorer: makes the pictures.
-        title: of the page.
         folder: where saved pictures go.
     """
     import gradio as gr
@@ -240,9 +238,7 @@ def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -
     """Serves a page to this machine until Ctrl-C.
 
     Args:
-        page: from `build_page`.
-        open_browser: whether to open it at once.
-        say: called with its address.
+        say: called with the address of the page.
     """
     import gradio as gr
 

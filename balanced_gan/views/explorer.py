@@ -43,7 +43,6 @@ def principal_directions(
     Args:
         generator: a functional model.
         latents: (N, L), with N several times `count`.
-        count: how many directions to find.
 
     Returns:
         (count, L), the strongest first.
@@ -68,7 +67,6 @@ class Explorer:
 
     Args:
         generator: latents -> pictures in [-1, 1].
-        discriminator: pictures -> logits.
         training: (N, S, S, C), the pictures they were trained on; None if these are not available.
         prior: of the latents, see `sampling.latents_of`.
     """
@@ -108,7 +106,6 @@ class Explorer:
         """Computes the latent that the page describes.
 
         Args:
-            seed, other_seed: of the two pictures to mix.
             mix: 0 for the first only, 1 for the other only.
             truncation: factor of both latents.
             amounts: how far to move along each direction, in standard deviations.

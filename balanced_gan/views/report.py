@@ -154,7 +154,6 @@ def _minutes_left(
     """Minutes to the end of a run's budget; None if they cannot be known.
 
     Args:
-        settings: of the run.
         samples, batch_size: to train on, and in a batch; 0 if unknown.
         history: from `numbers_of`.
     """
