@@ -323,7 +323,8 @@ def test_sick_weights_are_undone(
     assert all(np.isfinite(array).all() for array in state(run).values())
     (event,) = run.events()
     assert event["event"] == "stepped back"
-    assert f"went back to step {back_to} and continues with 0.5 times the learning" in event["text"]
+    words = f"went back to step {back_to} and continues with the learning rates at 0.5 times"
+    assert words in event["text"]
     assert event["text"] in capsys.readouterr().err
 
 
