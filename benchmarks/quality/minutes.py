@@ -1,4 +1,4 @@
-"""The default on four kinds of pictures: how good what it makes is after so many minutes.
+"""The default on three kinds of pictures: how good what it makes is after so many minutes.
 
     python -m benchmarks.quality.minutes
     python -m benchmarks.quality.minutes --kind portraits --minute 1 --minute 60
@@ -29,7 +29,7 @@ from benchmarks.quality import perceptual
 from benchmarks.quality.reference import measure, measure_pictures, split, train
 from benchmarks.shared import PROJECT, data_option, publish, pytorch_environment, table_of
 
-KINDS = ("portraits", "emoji", "flowers", "houses")
+KINDS = ("portraits", "emoji", "flowers")
 SHOWN = (3, 3)  # rows and columns of pictures for each kind and moment
 
 
