@@ -180,6 +180,6 @@ def _say_outcome(outcome, settings, run, img_num):
         if outcome.new_steps:
             click.echo(f"Trained:  {done}. To continue: {again} {more}")
         else:
-            click.echo(f"Finished: {done}, already. To train further: {again} {more}")
+            click.echo(f"Finished: {done}; nothing is left to do. To train further: {again} {more}")
     click.echo(f"Look at:  {run.report_file}, or only the pictures: {run.final_sheet}")
     click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")

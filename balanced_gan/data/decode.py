@@ -78,7 +78,7 @@ def _read_header(data: bytes) -> Image.Image | None:
         UnusablePictureError: if it is surely no picture that can be read.
     """
     try:
-        return Image.open(io.BytesIO(data), formats=_known_formats())
+        return Image.open(io.BytesIO(data), formats=known_formats())
     except Image.DecompressionBombError:
         raise UnusablePictureError(_TOO_LARGE) from None
     except Exception as error:  # Pillow raises a dozen kinds for damaged headers
@@ -96,7 +96,7 @@ def _is_deep(header: Image.Image) -> bool:
 
 
 @functools.cache
-def _known_formats() -> tuple[str, ...]:
+def known_formats() -> tuple[str, ...]:
     """Those of `_FORMATS` that this Pillow reads, HEIC through pillow-heif."""
     try:
         import pillow_heif

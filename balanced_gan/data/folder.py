@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from balanced_gan.data.cache import StoredPictures, key_of, stored_or_made
-from balanced_gan.data.decode import UnusablePictureError, decode, quiet_decoders
+from balanced_gan.data.decode import UnusablePictureError, decode, known_formats, quiet_decoders
 from balanced_gan.data.face_crop import SEARCH_SIDE, cut_faces
 from balanced_gan.data.finding import SUFFIXES, find_images
 from balanced_gan.errors import InputError
@@ -29,9 +29,8 @@ from balanced_gan.files import printable
 from balanced_gan.settings import Settings
 from balanced_gan.terminal import quiet_libraries
 
-# Reasons that may be gone the next time: a cloud's or a network's file that is offline now, a
-# format whose package has been installed since.
-_FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory", "HEIC", "AVIF")
+# Reasons that may be gone the next time: a cloud's or a network's file that is offline now.
+_FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory")
 _READ_AHEAD = 1024  # files in progress at once: enough for every thread, little memory
 _TASKS_PER_CORE = 8  # that those are divided into; small files one by one wait for Python's lock
 
@@ -109,7 +108,7 @@ def load_folder(
 
     if cache:
         how = {"max_images": max_images, "image_size": image_size, "channels": channels}
-        key = key_of(root, names, **how, **crop._asdict())
+        key = key_of(root, names, formats=known_formats(), **how, **crop._asdict())
         with suppress(OSError):
             pictures, skipped = stored_or_made(cache, key, shape, read_all)
             return pictures, left_out + skipped

@@ -9,6 +9,7 @@ from conftest import REAL_PICTURES
 from PIL import Image, features
 
 from balanced_gan import InputError
+from balanced_gan.data import folder as folder_module
 from balanced_gan.data.batches import batches
 from balanced_gan.data.finding import SUFFIXES, find_images
 from balanced_gan.data.folder import Crop, fit_square, load_folder
@@ -298,3 +299,16 @@ def test_no_thread_that_tunes_holds_up_the_end_of_training():
     # TensorFlow's sleeps for up to a minute and misses the call to end; 20 to 75 s were seen.
     options = batches(np.zeros((4, 8, 8, 3), np.uint8), 2, seed=0, mirror=False).options()
     assert options.autotune.enabled is False
+
+
+def test_pictures_are_read_again_once_another_format_is_known(tmp_path, faces, monkeypatch):
+    (tmp_path / "a.png").write_bytes(encode_png(faces[0]))
+    read = []
+    really = folder_module.read_picture
+    monkeypatch.setattr(
+        folder_module, "read_picture", lambda path, *how: read.append(path) or really(path, *how)
+    )
+    for formats, times in ((("PNG",), 1), (("PNG",), 1), (("PNG", "HEIF"), 2)):
+        monkeypatch.setattr(folder_module, "known_formats", lambda formats=formats: formats)
+        load_folder(tmp_path, 16, 3, "center", cache=tmp_path / "cache")
+        assert len(read) == times
