@@ -129,7 +129,7 @@ def test_unknown_combinations_are_one_sentence(train_py, workplace, args, named)
 def test_a_run_keeps_its_preset(train_py, workplace):
     assert train_py(*small("sine"), "--steps", 1)[0] == 0
     code, _, err = train_py("--resume", "--preset", "dcgan")
-    assert code == 1 and "preset='sine'" in err and "--preset dcgan" in err
+    assert code == 1 and "preset='sine'" in err and "preset='dcgan'" in err
     # Without a budget of its own a resumed run keeps the one it has.
     code, out, _ = train_py("--resume")
     assert code == 0 and "Finished: 1 batch in" in out
