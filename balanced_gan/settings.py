@@ -69,18 +69,10 @@ class Settings:
         0.3, "Pictures", "With --crop face: border around a face, as a share of its side.", 0.0, 3.0
     )
     face_smallest: float = setting(
-        0.08,
-        "Pictures",
-        "With --crop face: smallest face, as a share of the picture's shorter side.",
-        0.01,
-        1.0,
+        0.08, "Pictures", "With --crop face: smallest, as a share of the shorter side.", 0.01, 1.0
     )
     faces_per_picture: int = setting(
-        1,
-        "Pictures",
-        "With --crop face: at most this many faces from a picture, the largest first.",
-        1,
-        1000,
+        1, "Pictures", "With --crop face: most faces from a picture, largest first.", 1, 1000
     )
     image_size: int = setting(
         64,

@@ -7,14 +7,15 @@ import functools
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
+from balanced_gan.data.colour_profiles import profile_of, to_srgb
 from balanced_gan.data.finding import MOST_MEGAPIXELS
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
@@ -128,13 +129,13 @@ def _decode_jpeg(
 ) -> NDArray[np.uint8]:
     """By OpenCV, which applies the orientation, at a reduced scale where that is enough."""
     data = _with_end_mark(data)
-    profile = _profile_of(header)
+    profile = profile_of(header)
     if profile and header.mode == "CMYK":
         return _decode_with_pillow(header)
     flags = _reduced_flags(min(header.size), image_size) if reduce else cv2.IMREAD_COLOR
     picture = np.asarray(_opencv(data, flags), np.uint8)
     if profile and header.mode == "RGB":
-        in_srgb = _to_srgb(Image.fromarray(picture[:, :, ::-1]), profile)
+        in_srgb = to_srgb(Image.fromarray(picture[:, :, ::-1]), profile)
         picture = np.ascontiguousarray(np.asarray(in_srgb)[:, :, ::-1])
     return picture
 
@@ -211,7 +212,7 @@ def _to_8_bits(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
-    profile = _profile_of(picture)
+    profile = profile_of(picture)
     try:
         picture.load()
     except MemoryError:
@@ -226,7 +227,7 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
         alpha = picture.getchannel("A")
     if picture.mode not in ("RGB", "CMYK"):
         picture = picture.convert("RGB")
-    picture = _to_srgb(picture, profile) if profile else picture.convert("RGB")
+    picture = to_srgb(picture, profile) if profile else picture.convert("RGB")
     if alpha is not None:
         white = Image.new("RGB", picture.size, "white")
         picture = Image.composite(picture, white, alpha)
@@ -236,55 +237,29 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
 def _upright(picture: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
     """A picture turned as the EXIF orientation of its header says."""
     turned = Image.fromarray(picture)
-    with suppress(Exception):  # as in `_turned`
+    with _damaged_exif_ignored():
         turned.getexif()[_ORIENTATION] = header.getexif().get(_ORIENTATION, 1)
     return np.asarray(_turned(turned), np.uint8)
 
 
 def _turned(picture: Image.Image) -> Image.Image:
     """A picture turned as its EXIF orientation says, if its EXIF can be read at all."""
-    try:
+    with _damaged_exif_ignored():
         return ImageOps.exif_transpose(picture)
-    except Exception:  # Pillow raises SyntaxError, struct.error and others for damaged EXIF
-        return picture
+    return picture
+
+
+@contextmanager
+def _damaged_exif_ignored() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception:  # Pillow raises SyntaxError, struct.error and others
+        pass
 
 
 _ORIENTATION = 0x0112  # EXIF's tag
-
-
-def _profile_of(header: Image.Image) -> bytes | None:
-    """The colour profile embedded in a file, unless its colours are sRGB already."""
-    profile = header.info.get("icc_profile")
-    return profile if profile and _space_of(profile) not in (None, "sRGB") else None
-
-
-@functools.lru_cache(maxsize=64)
-def _space_of(profile: bytes) -> str | None:
-    """The colours of a profile: "sRGB", another name, or None if it is damaged."""
-    try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = ImageCms.getProfileDescription(opened).strip()
-    except (ImageCms.PyCMSError, OSError):
-        return None
-    return "sRGB" if "srgb" in name.lower() else name or "another"
-
-
-@functools.lru_cache(maxsize=64)
-def _transform(profile: bytes, mode: str) -> Any:
-    """From a profile's colours to sRGB; None if it is not for pictures of this mode."""
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    try:
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:
-        return None
-
-
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    transform = _transform(profile, picture.mode)
-    if transform is None:
-        return picture.convert("RGB")
-    converted = ImageCms.applyTransform(picture, transform)
-    return picture.convert("RGB") if converted is None else converted
 
 
 def _opencv(data: bytes, flags: int) -> NDArray[Any]:
