@@ -8,6 +8,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from balanced_gan.cli import commands
 from balanced_gan.data.drawn_faces import draw_faces
@@ -20,6 +21,7 @@ REAL_PICTURES = PROJECT.parent / "shared" / "data"
 # Smallest networks and fewest batches that still do everything a long run does.
 TINY = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--latent_dim", "8"]
 TINY += ["--precision", "float32", "--r1", "0", "--grid_side", "2", "--max_images", "20"]
+_RECALIBRATED = BalancedGAN.recalibrated_generator
 
 
 @pytest.fixture
@@ -49,8 +51,9 @@ def train_py(workplace, monkeypatch, capsys):
     return call
 
 
-def trained(tmp_path_factory, *args):
+def trained(tmp_path_factory, *args, shortcuts=True):
     """The folder runs/ after a training of its own."""
+    take_shortcuts(shortcuts)
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -101,10 +104,30 @@ def few_patches():
     metrics._PATCHES = 4096
 
 
+def take_shortcuts(taken):
+    """What training for a few batches need not wait for.
+
+    Steps run eagerly, because to trace their graphs takes longer; BatchNorm's statistics come from
+    8 latents. Tests of the graphs, of statistics, or beside another process carry the mark `full`.
+    """
+    tf.config.run_functions_eagerly(taken)
+    full = _RECALIBRATED
+    BalancedGAN.recalibrated_generator = (
+        (lambda model, batches=1: full(model, 1)) if taken else full
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
-def few_statistics():
-    """Of 32 latents instead of 256: a quarter of the time of a training as short as these."""
-    BalancedGAN.recalibrated_generator.__defaults__ = (4,)
+def shortcuts():
+    take_shortcuts(True)
+
+
+@pytest.fixture(autouse=True)
+def shortcuts_unless_full(request):
+    full = request.node.get_closest_marker("full") is not None
+    take_shortcuts(not full)
+    yield
+    take_shortcuts(True)
 
 
 @pytest.fixture(scope="session")

@@ -81,13 +81,16 @@ def test_which_command_is_meant(words, name, left):
     assert (command.name, remaining) == (name, left.split())
 
 
-@pytest.mark.parametrize(
-    "command", [[PROJECT / "train.py"], ["-m", "balanced_gan"], ["-c", ENTRY_POINT]]
-)
-def test_without_a_word_it_trains_on_drawn_faces(workplace, command):
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=workplace, stdout=subprocess.PIPE, text=True
-    )
+@pytest.mark.parametrize("command", [["-m", "balanced_gan"], ["-c", ENTRY_POINT]])
+def test_other_ways_to_start_the_program(workplace, command):
+    words = [sys.executable, *command, "--TYPE", "list"]
+    done = subprocess.run(words, cwd=workplace, capture_output=True, text=True, check=True)
+    assert "none yet" in done.stdout
+
+
+def test_without_a_word_it_trains_on_drawn_faces(workplace):
+    command = [sys.executable, PROJECT / "train.py"]
+    process = subprocess.Popen(command, cwd=workplace, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline().startswith("Pictures: 400 (drawn faces")
     finally:
@@ -297,7 +300,7 @@ def test_a_folder_that_was_moved(train_py, folder, workplace, faces):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell of Unix closes descriptors")
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
 def test_closed_output_streams_are_no_error(workplace, closed):
     words = [sys.executable, PROJECT / "train.py", *TINY, "--epochs", "1"]
     line = shlex.join(map(str, words))

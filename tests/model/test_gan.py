@@ -35,6 +35,7 @@ def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("turn_g", [0, 1])
 def test_only_the_network_whose_turn_it_is_changes(face_batch, turn_g):
     gan = tiny_gan(margin=0.0, max_streak=100)
@@ -73,6 +74,7 @@ def test_usual_trains_both_and_the_generator_faces_the_changed_discriminator(fac
     assert logs[0]["loss_G"] > logs[1]["loss_G"] + 0.1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "bias, lagging, other", [(-5.0, "turn_G", "turn_D"), (5.0, "turn_D", "turn_G")]
 )
@@ -181,6 +183,7 @@ def test_an_unknown_prior_is_named():
         tiny_gan(latent_prior="wild")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("turns, changes", [(0, True), (1, False), (15, False), (16, True)])
 def test_r1_counts_on_every_16th_turn_of_the_discriminator(face_batch, turns, changes):
     after = []
@@ -240,6 +243,7 @@ def test_r1_flattens_the_discriminator(face_batch):
     assert slope() == pytest.approx(0.9 * before, rel=0.05)
 
 
+@pytest.mark.full
 def test_recalibrated_statistics_are_those_of_the_averaged_generator(face_batch):
     gan = tiny_gan()
     steps(gan, face_batch, 30)

@@ -232,11 +232,12 @@ LONG_ENOUGH = ["--epochs", "8", "--checkpoint_every_minutes", "0", "--grid_every
 
 @pytest.fixture(scope="module")
 def let_alone(tmp_path_factory):
-    return Run(trained(tmp_path_factory, *TINY, *LONG_ENOUGH) / "001-drawn-faces")
+    return Run(trained(tmp_path_factory, *TINY, *LONG_ENOUGH, shortcuts=False) / "001-drawn-faces")
 
 
 @pytest.mark.parametrize("how", ["interrupt", "kill"])
 @pytest.mark.crash
+@pytest.mark.full
 def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, let_alone, how):
     process = start(workplace, *LONG_ENOUGH)
     if how == "kill":
