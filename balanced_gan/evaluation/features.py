@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
+from balanced_gan.output.images import resized_rgb
 
 _SIZE = 64  # side in pixels to which every picture is resized
 _COLOURS = 8  # side of the small picture that represents the colours
@@ -86,16 +87,8 @@ def inception(weights: str) -> Extractor:
     def features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         rows = []
         for first in range(0, len(pictures), _AT_ONCE):
-            some = _for_inception(pictures[first : first + _AT_ONCE])
+            some = resized_rgb(pictures[first : first + _AT_ONCE], _INCEPTION_SIZE)
             rows.append(network.predict_on_batch(some.astype(np.float32) / 127.5 - 1))
         return np.concatenate(rows)
 
     return features
-
-
-def _for_inception(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures resized to (N, 299, 299, 3), grey ones in all three channels."""
-    size = (_INCEPTION_SIZE, _INCEPTION_SIZE)
-    enlarged = [cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC) for picture in pictures]
-    stacked = np.stack(enlarged).reshape(len(enlarged), *size, -1)
-    return np.broadcast_to(stacked, (*stacked.shape[:3], 3)).astype(np.uint8, copy=False)

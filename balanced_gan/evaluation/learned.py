@@ -12,6 +12,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from balanced_gan.model.start import load_shipped
+from balanced_gan.output.images import resized_rgb
 
 _START = "neutral"  # drawn scenes of many kinds; of ten choices of features the closest to KID
 _SIZE = 64  # side in pixels of the pictures that it was trained on
@@ -36,12 +37,8 @@ def learned_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     biases = [arrays[f"discriminator/{stage}/bias"] for stage in _STAGES]
     rows = []
     for first in range(0, len(pictures), _AT_ONCE):
-        some = [
-            cv2.resize(picture, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
-            for picture in pictures[first : first + _AT_ONCE]
-        ]
-        x = np.stack(some).reshape(len(some), _SIZE, _SIZE, -1).astype(np.float32) / 127.5 - 1
-        x = np.broadcast_to(x, (*x.shape[:3], 3))  # grey in all three channels
+        some = resized_rgb(pictures[first : first + _AT_ONCE], _SIZE, cv2.INTER_AREA)
+        x = some.astype(np.float32) / 127.5 - 1
         seen = []
         for kernel, bias in zip(kernels, biases, strict=True):
             x = ops.leaky_relu(ops.conv(x, kernel, strides=2, padding="same") + bias, 0.2)

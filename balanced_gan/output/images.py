@@ -22,6 +22,24 @@ def to_uint8(pictures: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(np.clip(pictures, -1, 1) * 127.5 + 127.5), np.uint8)
 
 
+def resized_rgb(
+    pictures: NDArray[np.uint8], side: int, interpolation: int = cv2.INTER_CUBIC
+) -> NDArray[np.uint8]:
+    """Resizes pictures for a network that takes one size and three channels.
+
+    Args:
+        pictures: (N, S, S, C), C is 1 or 3.
+        side: of the result, in pixels.
+        interpolation: one of OpenCV's.
+
+    Returns:
+        (N, side, side, 3); grey pictures are the same in all three channels.
+    """
+    resized = [cv2.resize(some, (side, side), interpolation=interpolation) for some in pictures]
+    stacked = np.stack(resized).reshape(len(resized), side, side, -1)
+    return np.broadcast_to(stacked, (*stacked.shape[:3], 3)).astype(np.uint8, copy=False)
+
+
 def sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """Lays pictures out in rows of the given length; empty places are white.
 

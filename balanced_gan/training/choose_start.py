@@ -11,6 +11,7 @@ from balanced_gan.evaluation.features import OUTLINES, shape_and_colour
 from balanced_gan.evaluation.metrics import kernel_distance
 from balanced_gan.model.build import build_gan
 from balanced_gan.model.start import COMPARED, Start, arrays_of, load_shipped
+from balanced_gan.output.images import resized_rgb
 from balanced_gan.output.sampling import load_network
 from balanced_gan.runs.registry import find_run
 from balanced_gan.settings import STARTS, Settings
@@ -79,11 +80,7 @@ def choose_start(pictures: Any) -> Start:
     Args:
         pictures: the training pictures, uint8 (N, S, S, C).
     """
-    few = np.asarray(pictures[:COMPARED])
-    few = np.stack([cv2.resize(each, (64, 64), interpolation=cv2.INTER_AREA) for each in few])
-    if few.ndim == 3:
-        few = np.repeat(few[..., None], 3, 3)
-    found = outlines_of(few)
+    found = outlines_of(resized_rgb(pictures[:COMPARED], 64, cv2.INTER_AREA))
     if len(found) == 1:  # the distance needs pairs
         found = np.repeat(found, 2, 0)
     starts = {name: load_shipped(name) for name in STARTS}

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from balanced_gan.output.images import resized_rgb
 from balanced_gan.output.sampling import free_folder
 from balanced_gan.output.video import interpolate_files
 from balanced_gan.views.explorer import DIRECTIONS, Explorer
@@ -43,9 +43,7 @@ _VIDEO = {"frames_between": 50, "frames_per_second": 25, "video_side": 256}
 
 def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Enlarges a picture to the size shown on the page, in RGB."""
-    side = (_SHOWN_SIDE, _SHOWN_SIDE)
-    large = cv2.resize(picture, side, interpolation=cv2.INTER_CUBIC).reshape(*side, -1)
-    return np.broadcast_to(large, (*side, 3)).astype(np.uint8, copy=False)
+    return resized_rgb(picture[None], _SHOWN_SIDE)[0]
 
 
 def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":

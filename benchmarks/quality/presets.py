@@ -104,11 +104,14 @@ def run_sine(work):
 @data_option
 @click.option("--minutes", default=2.0, show_default=True, help="Of each preset.")
 @click.option("--seed", default=0, show_default=True)
-def main(data, minutes, seed):
+@click.option(
+    "--preset", "chosen", multiple=True, type=click.Choice(list(PRESETS)), default=PRESETS
+)
+def main(data, minutes, seed, chosen):
     path, rows = (data / "congress_400").resolve(), []
     with tempfile.TemporaryDirectory() as place:
-        curve_rows = run_sine(Path(place))
-        for preset in (name for name in PRESETS if name != "sine"):
+        curve_rows = run_sine(Path(place)) if "sine" in chosen else []
+        for preset in (name for name in chosen if name != "sine"):
             folder = Path(place, preset)
             folder.mkdir()
             rows.append(run_pictures(folder, preset, path, minutes, seed))

@@ -227,7 +227,8 @@ def start(workplace, *args):
     return process
 
 
-LONG_ENOUGH = ["--epochs", "8", "--checkpoint_every_minutes", "0", "--grid_every_epochs", "4"]
+LONG_ENOUGH = ["--epochs", "8", "--grid_every_epochs", "4"]
+OFTEN = ["--checkpoint_every_minutes", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def let_alone(tmp_path_factory):
 @pytest.mark.crash
 @pytest.mark.full
 def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_py, let_alone, how):
-    process = start(workplace, *LONG_ENOUGH)
+    process = start(workplace, *LONG_ENOUGH, *OFTEN)
     if how == "kill":
         process.kill()
         process.wait()
@@ -252,7 +253,7 @@ def test_stopped_from_outside_and_resumed_equals_uninterrupted(workplace, train_
     run = Run(workplace / "runs" / "001-drawn-faces")
     assert len(state(run)) > 20  # whatever the instant, the newest checkpoint is whole
 
-    code, out, _ = train_py(*TINY, *LONG_ENOUGH)  # the same command goes on
+    code, out, _ = train_py(*TINY, *LONG_ENOUGH, *OFTEN)  # the same command goes on
     assert code == 0 and "001-drawn-faces, continued" in out
     assert [int(row["step"]) for row in history(run)] == list(range(1, 17))
     assert_same_run(run, let_alone)
