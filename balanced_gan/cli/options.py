@@ -122,10 +122,11 @@ best_option = option(
 )
 truncation_option = option(
     "--truncation",
-    type=click.FloatRange(0.0, 1.0, min_open=True),
+    type=click.FloatRange(0.0, 2.0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Below 1, pictures are more ordinary and more alike.",
+    help="Below 1, pictures are more ordinary and more alike. Above 1, they are more varied, and "
+    "more of them are broken.",
 )
 seed_option = option(
     "--seed",

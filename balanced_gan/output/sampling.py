@@ -33,8 +33,9 @@ def latents_of(
 
     Args:
         seeds: whole numbers from 0.
-        truncation: factor in (0, 1]. Below 1, latents are closer to the mean, and pictures are
-            more ordinary and more alike.
+        truncation: factor in (0, 2]. Below 1, latents are closer to the mean, and pictures are
+            more ordinary and more alike. Above 1, pictures are more varied, and more of them are
+            broken.
         prior: "normal" or "uniform", the one that the generator was trained with.
 
     Returns:

@@ -112,7 +112,7 @@ def _slider_column() -> list[Any]:
     seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
     other = gr.Number(1, label="Mix with seed", precision=0, minimum=0)
     mix = gr.Slider(0, 1, 0, step=0.01, label="Share of the other seed", elem_id="mix")
-    truncation = gr.Slider(0.1, 1, 1, step=0.05, label="Truncation: lower is more ordinary")
+    truncation = gr.Slider(0.1, 2, 1, step=0.05, label="Truncation: lower is more ordinary")
     amounts = [
         gr.Slider(-4, 4, 0, step=0.1, label=f"Direction {n}", elem_id=f"direction-{n}")
         for n in range(1, DIRECTIONS + 1)

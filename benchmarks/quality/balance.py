@@ -21,7 +21,7 @@ from balanced_gan.model.build import build_gan, faster_precision
 from balanced_gan.output.kinds import kind_of
 from benchmarks.shared import publish, table
 
-MARGINS = (0.05, 0.1, 0.2, 0.3, 0.5)
+MARGINS = (0.05, 0.1, 0.2, 0.3, 0.5, Settings.margin)
 SETTLING_EPOCHS = 2
 
 

@@ -1,7 +1,8 @@
 """How good pictures are in the eyes of a network that learned on photographs.
 
     python -m benchmarks.quality.perceptual                      check the metrics on known cases
-    python -m benchmarks.quality.perceptual FOLDER RUN [RUN...]  measure runs by unseen pictures
+    python -m benchmarks.quality.perceptual FOLDER RUN           measure a run by unseen pictures
+    python -m benchmarks.quality.perceptual FOLDER RUN --truncation 1 --truncation 1.15
 
 The program's own metrics need no download, and see outlines, colours and patches. These see more:
 they compare features of EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946), which learned on
@@ -19,8 +20,9 @@ import numpy as np
 from balanced_gan import Settings
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation import metrics
-from balanced_gan.evaluation.evaluate import draw_samples
-from balanced_gan.output.sampling import load_network
+from balanced_gan.evaluation.evaluate import SAMPLES
+from balanced_gan.output.images import to_uint8
+from balanced_gan.output.sampling import latents_of, load_network, samples_of
 from balanced_gan.runs.run import Run
 from benchmarks.quality.faces import share_with_face
 from benchmarks.shared import data_option, publish, table
@@ -58,11 +60,7 @@ def load_features():
 
 
 def measure(samples, real):
-    """What is measured of two sets of features.
-
-    Args:
-        samples: (N, F).
-        real: (M, F), unseen pictures.
+    """What is measured of two sets of features, (N, F) and (M, F), the latter of unseen pictures.
 
     Returns:
         A dict of floats: `kid`, 0 or a little less for real pictures; `precision`, `recall` and
@@ -79,19 +77,17 @@ def measure(samples, real):
     }
 
 
-def samples_of_run(folder):
+def samples_of_run(folder, truncation):
     """What a run's averaged generator makes of the same latents each time, uint8 (400, S, S, 3)."""
     run = Run(folder)
-    return draw_samples(load_network(run, run.generator_file), run.settings().latent_prior)
+    generator, prior = load_network(run, run.generator_file), run.settings().latent_prior
+    latents = latents_of(range(SAMPLES), generator.input_shape[-1], truncation, prior)
+    return to_uint8(samples_of(generator, latents))
 
 
 def known_cases(pictures, others):
-    """Name -> pictures whose order in quality is known, made of half of some real ones.
-
-    Args:
-        pictures: uint8 (N, S, S, 3), half of all.
-        others: the same of another kind.
-    """
+    """Name -> pictures whose order in quality is known, made of half of some real ones, uint8
+    (N, S, S, 3), and of `others`, of another kind."""
     random = np.random.default_rng(0)
     count = len(pictures)
     large = [cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA) for picture in pictures]
@@ -118,7 +114,6 @@ def rows_of(sets, real, features):
         found = measure(features(pictures), of_real)
         faces = share_with_face(pictures)
         rows.append([name, *(f"{value:.3f}" for value in found.values()), f"{faces:.2f}"])
-        click.echo(" | ".join(rows[-1]), err=True)
     return rows
 
 
@@ -128,15 +123,21 @@ def read(folder, size=64):
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(exists=True, path_type=Path))
-@click.argument("runs", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("run", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--truncation", "truncations", multiple=True, type=float, default=[1.0])
 @data_option
-def main(folder, runs, data):
+def main(folder, run, truncations, data):
     features = load_features()
     header = "pictures | KID | precision | recall | coverage | diversity | faces"
     if folder:
-        sets = {str(run): samples_of_run(run) for run in runs}
-        size = next(iter(sets.values())).shape[1]
-        print(table(header, rows_of(sets, read(folder, size), features)))
+        sets = {f"--truncation {each:g}": samples_of_run(run, each) for each in truncations}
+        real = read(folder, Run(run).settings().image_size)
+        publish(
+            "A run with wider latents",
+            f"400 samples of a run of {len(list(Run(run).history_rows())):,} batches against "
+            f"{len(real)} unseen pictures, as `--TYPE generate` makes them.",
+            table(header, rows_of(sets, real, features)),
+        )
         return
     pictures, others = read(data / "congress_400"), read(data / "emoji_723")
     publish(
