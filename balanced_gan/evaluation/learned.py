@@ -1,8 +1,8 @@
 """Features from a discriminator that is already trained.
 
 Distances in these features rank runs on the same pictures much like distances in the features of
-a network trained on photographs: the rank correlation is 0.87 on portraits and 0.70 on emoji.
-Patches (swd) reach 0.61 and 0.32 (benchmarks/quality/ranks.py). Distances on different pictures
+a network trained on photographs: the rank correlation is 0.87 on portraits and 0.68 on emoji.
+Patches (swd) reach 0.58 and 0.17 (benchmarks/quality/ranks.py). Distances on different pictures
 cannot be compared. The discriminator comes with this package, so nothing is downloaded.
 """
 
