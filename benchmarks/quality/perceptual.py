@@ -129,7 +129,7 @@ def read(folder, size=64):
 def main(folder, run, truncations, data):
     features = load_features()
     header = "pictures | KID | precision | recall | coverage | diversity | faces"
-    if folder:
+    if folder and run:
         sets = {f"--truncation {each:g}": samples_of_run(run, each) for each in truncations}
         real = read(folder, Run(run).settings().image_size)
         publish(
