@@ -97,6 +97,15 @@ def test_kernel_distance_is_unbiased_for_few_pictures():
     assert abs(np.mean(values)) < 3 * np.std(values) / 20
 
 
+def test_a_feature_that_hardly_varies_does_not_outweigh_the_others():
+    real = np.random.default_rng(0).normal(size=(500, 8)) * [1, 1, 1, 1, 1, 1, 0.02, 1e-4]
+    samples = real + np.array([0, 0, 0, 0, 0, 0, 0.02, 0.01])
+    scaled, of_real = metrics.standardised(samples, real)
+    np.testing.assert_allclose(of_real[:, :7].std(0), 1, rtol=1e-3)  # these vary enough
+    assert (scaled - of_real)[0, 6] == pytest.approx(1, rel=0.1)
+    assert (scaled - of_real)[0, 7] == pytest.approx(1.3, rel=0.1)  # 100 deviations of its own
+
+
 def test_precision_and_recall_part_quality_from_variety(features):
     def of(case):
         return metrics.precision_recall(features[case], features["held_out"])
