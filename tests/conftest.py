@@ -24,6 +24,16 @@ TINY += ["--precision", "float32", "--r1", "0", "--grid_side", "2", "--max_image
 _RECALIBRATED = BalancedGAN.recalibrated_generator
 
 
+@pytest.fixture(scope="session")
+def bfloat16_works():
+    """Skips the test where oneDNN is limited to instructions that cannot compute in bfloat16."""
+    try:
+        ones = tf.ones((1, 1, 1, 1), tf.bfloat16)
+        tf.nn.conv2d(ones, ones, 1, "SAME")
+    except tf.errors.OpError:
+        pytest.skip("oneDNN cannot compute in bfloat16 here")
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     """An empty current folder, where runs/ and images/ go."""

@@ -149,6 +149,7 @@ def test_ema_starts_as_the_generator_and_follows_it_on_its_turns(face_batch):
         np.testing.assert_allclose(ema, 0.1 * old + 0.9 * new, atol=1e-6)
 
 
+@pytest.mark.usefixtures("bfloat16_works")
 def test_ema_generator_computes_in_float32_from_a_bfloat16_generator(face_batch):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

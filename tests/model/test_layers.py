@@ -47,6 +47,7 @@ def test_strided_convolutions_are_those_of_keras(ours, kerass, options, side):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max())
 
 
+@pytest.mark.usefixtures("bfloat16_works")
 def test_strided_convolutions_compute_in_the_precision_of_the_layer():
     x = keras.random.normal((2, 8, 8, 3), seed=0)
     layer = StridedConv2D(5, 4, strides=2, padding="same", dtype="mixed_bfloat16")
@@ -73,6 +74,7 @@ def test_upsampled_convolution_is_upsampling_and_convolution(side):
         np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5 * np.abs(kerass).max())
 
 
+@pytest.mark.usefixtures("bfloat16_works")
 def test_nine_products_are_the_convolution_in_bfloat16_too_but_for_its_rounding():
     x, kernel, upstream = (
         keras.random.normal(shape, seed=seed)

@@ -32,6 +32,7 @@ def test_default_parameter_counts():
     assert build_discriminator().count_params() == 964_369
 
 
+@pytest.mark.usefixtures("bfloat16_works")
 def test_outputs_are_float32_under_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
