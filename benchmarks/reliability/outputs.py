@@ -2,7 +2,7 @@
 
     python -m benchmarks.reliability.outputs
 
-It takes about ten minutes.
+It takes about a quarter of an hour.
 """
 
 import itertools
