@@ -1,7 +1,5 @@
 """The optimizers of the two networks and the schedule of their learning rates."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -38,31 +36,6 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return self.factor * self.rate * rising / (1 + self.decay * turn)
 
 
-class FusedAdam(keras.optimizers.Adam):
-    """Keras's Adam with one TensorFlow operation for each variable.
-
-    Keras uses ten, each of which reads and writes the whole variable. This saves 2 ms of a turn's
-    42 (benchmarks/speed/layers.py).
-    """
-
-    def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
-        """Updates one variable, called by Keras. The variable is TensorFlow's own; all float32."""
-        index = self._get_variable_index(variable)
-        step = ops.cast(self.iterations + 1, "float32")
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
-
-
 def build_optimizer(
     learning_rate: float | LearningRate,
     optimizer: str = Settings.optimizer,
@@ -86,4 +59,4 @@ def build_optimizer(
     clipvalue = clip_value or None
     if optimizer == "rmsprop":
         return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)
-    return FusedAdam(schedule, beta_1=beta_1, beta_2=beta_2, clipvalue=clipvalue)
+    return keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2, clipvalue=clipvalue)

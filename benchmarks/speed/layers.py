@@ -1,4 +1,4 @@
-"""What a turn costs with our layers and optimizer, and with Keras's own in place of one of them.
+"""What a turn costs with our layers, and with Keras's own in place of one of them.
 
     python -m benchmarks.speed.layers
     python -m benchmarks.speed.layers --part exactness    one of them
@@ -88,9 +88,6 @@ def contenders(preset, batch_size):
         work["Keras's upsampling, then its convolution"] = turns(
             gan_with_kerass(UpsampledConv2D), batch_size
         )
-    other = gan()
-    other.compile(*(keras.optimizers.Adam(2e-4, beta_1=Settings.beta_1) for _ in range(2)))
-    work["Keras's Adam"] = turns(other, batch_size)
     return work
 
 

@@ -23,7 +23,6 @@ KINDS = {
     "Relu": "activations and their gradients",
     "LeakyRelu": "activations and their gradients",
     "Cast": "between float32 and bfloat16",
-    "ResourceApply": "Adam",
     "MatMul": "gradient of kernels as products, and dense layers",
     "Einsum": "augmentation: shift",
     "BatchMatMul": "upsampling: nine products (and half of the augmentation's shift)",

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from balanced_gan.model.optimizers import FusedAdam, LearningRate, build_optimizer
+from balanced_gan.model.optimizers import LearningRate, build_optimizer
 
 
 def rates(optimizer, turns):
@@ -57,18 +57,3 @@ def test_betas():
     assert (build_optimizer(0.1).beta_1, build_optimizer(0.1).beta_2) == (0.0, 0.99)
     optimizer = build_optimizer(0.1, beta_1=0.0005, beta_2=0.999)
     assert (optimizer.beta_1, optimizer.beta_2) == (0.0005, 0.999)
-
-
-def test_adam_in_one_operation_is_keras_adam():
-    start = np.linspace(-1, 1, 7, dtype="float32")
-    random = np.random.default_rng(0)
-    gradients = [random.normal(size=7).astype("float32") for _ in range(4)]
-    ended = []
-    for kind in (FusedAdam, keras.optimizers.Adam):
-        weight = keras.Variable(start)
-        optimizer = kind(0.1, beta_1=0.3, beta_2=0.9)
-        for gradient in gradients:
-            optimizer.apply([gradient], [weight])
-        ended.append([weight, *optimizer.variables[2:]])
-    for ours, keras_own in zip(*ended, strict=True):
-        np.testing.assert_allclose(ours, keras_own, rtol=1e-5)
