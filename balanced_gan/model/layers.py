@@ -24,8 +24,8 @@ def _value(kernel):
 class StridedConv2D(layers.Conv2D):
     """Keras's `Conv2D` with a faster kernel gradient (`convolutions.kernel_gradient`).
 
-    With oneDNN's, a step of the preset dcgan takes 1.22 of the time in bfloat16, and 1.03 on AVX2
-    (benchmarks/speed/layers.py).
+    With oneDNN's, a step of the preset dcgan took 1.00 and 1.22 of the time in bfloat16 (two runs),
+    and 1.03 on AVX2 (benchmarks/speed/layers.py).
 
     Args:
         kernel_size: must be 4.
@@ -92,8 +92,8 @@ class FusedBatchNormalization(layers.BatchNormalization):
 
     Keras uses a dozen operations, each over all activations and in float32. This one reads
     bfloat16 and is fused with the following ReLU. With Keras's, a step of the preset dcgan takes
-    1.18 of the time in bfloat16, and 1.07 on AVX2; one of the default takes the same
-    (benchmarks/speed/layers.py).
+    1.07 of the time in bfloat16 and on AVX2; one of the default takes 0.92 in bfloat16 and 0.99 on
+    AVX2 (benchmarks/speed/layers.py).
     """
 
     def call(
