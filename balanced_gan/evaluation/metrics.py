@@ -169,7 +169,7 @@ def standardised(samples: Features, real: Features) -> tuple[Features, Features]
         `(samples, real)`, scaled.
     """
     mean, deviation = real.mean(0), real.std(0)
-    # 1e-6 in case that none of them varies, as with one picture many times.
+    # 1e-6 in case none of them varies, as when all pictures are the same.
     deviation = np.maximum(deviation, _LEAST_DEVIATION * deviation.mean()) + 1e-6
     return (samples - mean) / deviation, (real - mean) / deviation
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 # Largest side of the larger picture for which `kernel_gradient` is used. oneDNN's own takes 1.6 of
-# its time from 16x16 to 8x8 and 2.4 from 8x8 to 4x4, but the same from 32x32 to 16x16 (16 pictures,
+# its time from 16x16 to 8x8 and 2.3 from 8x8 to 4x4, but the same from 32x32 to 16x16 (16 pictures,
 # bfloat16; on AVX2 1.04, 1.13 and 1.05; benchmarks/speed/layers.py).
 _LARGEST = 16
 # Largest side of the smaller picture for which `nine_products` is used
@@ -43,7 +43,7 @@ def conv_up(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def kernel_gradient(larger: tf.Tensor, smaller: tf.Tensor) -> tf.Tensor:
     """The kernel's gradient in `conv_down` and `conv_up`, as eight matrix products.
 
-    For small pictures with many channels, oneDNN's own kernel gradient takes up to 2.8 times as
+    For small pictures with many channels, oneDNN's own kernel gradient takes up to 3.2 times as
     long in bfloat16, and up to 1.3 times on AVX2.
 
     Args:

@@ -92,8 +92,8 @@ class FusedBatchNormalization(layers.BatchNormalization):
 
     Keras uses a dozen operations, each over all activations and in float32. This one reads
     bfloat16 and is fused with the following ReLU. With Keras's, a step of the preset dcgan takes
-    1.07 of the time in bfloat16 and on AVX2; one of the default takes 0.92 in bfloat16 and 0.99 on
-    AVX2 (benchmarks/speed/layers.py).
+    1.07 of the time. With the default, no gain can be told from noise: 0.99 on AVX2, and 0.92 in
+    bfloat16, where the same network built twice differed by 0.07 (benchmarks/speed/layers.py).
     """
 
     def call(

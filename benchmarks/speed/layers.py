@@ -83,8 +83,9 @@ def contenders(preset, batch_size):
         work["gradients of kernels as oneDNN has them"] = turns(gan(), batch_size)
     work["Keras's BatchNorm"] = turns(gan_with_kerass(FusedBatchNormalization), batch_size)
     if preset == Settings.preset:
-        with patch.object(convolutions, "_NINE_UP_TO", {}):
-            work["upsampling with sixteen products"] = turns(gan(), batch_size)
+        if precision in convolutions._NINE_UP_TO:
+            with patch.object(convolutions, "_NINE_UP_TO", {}):
+                work["upsampling with sixteen products"] = turns(gan(), batch_size)
         work["Keras's upsampling, then its convolution"] = turns(
             gan_with_kerass(UpsampledConv2D), batch_size
         )
