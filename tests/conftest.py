@@ -21,7 +21,7 @@ REAL_PICTURES = PROJECT.parent / "shared" / "data"
 # Smallest networks and fewest batches that still do everything a long run does.
 TINY = ["--image_size", "32", "--width", "4", "--batch_size", "8", "--latent_dim", "8"]
 TINY += ["--precision", "float32", "--r1", "0", "--grid_side", "2", "--max_images", "20"]
-_RECALIBRATED = BalancedGAN.recalibrated_generator
+RECALIBRATED_GENERATOR = BalancedGAN.recalibrated_generator
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +61,9 @@ def train_py(workplace, monkeypatch, capsys):
     return call
 
 
-def trained(tmp_path_factory, *args, shortcuts=True):
+def trained(tmp_path_factory, *args, eager=True):
     """The folder runs/ after a training of its own."""
-    take_shortcuts(shortcuts)
+    tf.config.run_functions_eagerly(eager)
     place = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -114,30 +114,21 @@ def few_patches():
     metrics._PATCHES = 4096
 
 
-def take_shortcuts(taken):
-    """What training for a few batches need not wait for.
-
-    Steps run eagerly, because to trace their graphs takes longer; BatchNorm's statistics come from
-    8 latents. Tests of the graphs, of statistics, or beside another process carry the mark `full`.
-    """
-    tf.config.run_functions_eagerly(taken)
-    full = _RECALIBRATED
-    BalancedGAN.recalibrated_generator = (
-        (lambda model, batches=1: full(model, 1)) if taken else full
-    )
-
-
 @pytest.fixture(scope="session", autouse=True)
-def shortcuts():
-    take_shortcuts(True)
+def few_latents():
+    """BatchNorm's statistics from 8 latents: from 256 they are most of the time of a checkpoint."""
+    BalancedGAN.recalibrated_generator = lambda model, batches=1: RECALIBRATED_GENERATOR(model, 1)
 
 
 @pytest.fixture(autouse=True)
-def shortcuts_unless_full(request):
-    full = request.node.get_closest_marker("full") is not None
-    take_shortcuts(not full)
+def eager_unless_traced(request):
+    """Steps run eagerly, because to trace their graphs takes longer than a few batches.
+
+    Tests of the graphs, or beside another process that has them, carry the mark `traced`.
+    """
+    tf.config.run_functions_eagerly(request.node.get_closest_marker("traced") is None)
     yield
-    take_shortcuts(True)
+    tf.config.run_functions_eagerly(True)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import RECALIBRATED_GENERATOR
 
 from balanced_gan import BalancedGAN, build_discriminator, build_generator
 from balanced_gan.data.sine_curve import points_on_curve
@@ -35,7 +36,7 @@ def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.full
+@pytest.mark.traced
 @pytest.mark.parametrize("turn_g", [0, 1])
 def test_only_the_network_whose_turn_it_is_changes(face_batch, turn_g):
     gan = tiny_gan(margin=0.0, max_streak=100)
@@ -74,7 +75,7 @@ def test_usual_trains_both_and_the_generator_faces_the_changed_discriminator(fac
     assert logs[0]["loss_G"] > logs[1]["loss_G"] + 0.1
 
 
-@pytest.mark.full
+@pytest.mark.traced
 @pytest.mark.parametrize(
     "bias, lagging, other", [(-5.0, "turn_G", "turn_D"), (5.0, "turn_D", "turn_G")]
 )
@@ -184,7 +185,7 @@ def test_an_unknown_prior_is_named():
         tiny_gan(latent_prior="wild")
 
 
-@pytest.mark.full
+@pytest.mark.traced
 @pytest.mark.parametrize("turns, changes", [(0, True), (1, False), (15, False), (16, True)])
 def test_r1_counts_on_every_16th_turn_of_the_discriminator(face_batch, turns, changes):
     after = []
@@ -244,11 +245,10 @@ def test_r1_flattens_the_discriminator(face_batch):
     assert slope() == pytest.approx(0.9 * before, rel=0.05)
 
 
-@pytest.mark.full
 def test_recalibrated_statistics_are_those_of_the_averaged_generator(face_batch):
     gan = tiny_gan()
     steps(gan, face_batch, 30)
-    generator = gan.recalibrated_generator()
+    generator = RECALIBRATED_GENERATOR(gan)
     norm = next(x for x in generator.layers if "batch_normalization" in x.name)
     before = keras.Model(generator.input, norm.input)
     latents = keras.random.normal((2048, 8), seed=5)
@@ -258,5 +258,5 @@ def test_recalibrated_statistics_are_those_of_the_averaged_generator(face_batch)
     np.testing.assert_allclose(norm.moving_mean, mean, atol=0.1 * scale)
     np.testing.assert_allclose(norm.moving_variance, variance, rtol=0.3)
     first = norm.moving_mean.numpy()
-    gan.recalibrated_generator()
+    RECALIBRATED_GENERATOR(gan)
     np.testing.assert_array_equal(norm.moving_mean.numpy(), first)
