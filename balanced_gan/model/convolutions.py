@@ -1,99 +1,11 @@
-"""Convolutions that halve or double the picture's side, faster than TensorFlow's own."""
+"""Nearest-neighbour upsampling by 2 and a 3x3 convolution, fused, with fewer products."""
 
 import tensorflow as tf
 
-# Largest side of the larger picture for which `kernel_gradient` is used. oneDNN's own takes 1.6 of
-# its time from 16x16 to 8x8 and 2.3 from 8x8 to 4x4, but the same from 32x32 to 16x16 (16 pictures,
-# bfloat16; on AVX2 1.04, 1.13 and 1.05; benchmarks/speed/layers.py).
-_LARGEST = 16
-# Largest side of the smaller picture for which `nine_products` is used
-# (benchmarks/speed/layers.py). It is not used in bfloat16, which rounds the products before they
-# are summed: faces kept a dot pattern.
+# Largest side of the smaller picture for which `nine_products` is used; beyond, its sums cost more
+# than they save. It is not used in bfloat16, which rounds the products before they are summed:
+# faces kept a dot pattern.
 _NINE_UP_TO = {"float32": 16}
-
-
-def conv_down(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolution with a 4x4 kernel and stride 2.
-
-    Args:
-        pictures: (B, 2 S, 2 S, C).
-        kernel: (4, 4, C, D) of the same dtype.
-
-    Returns:
-        (B, S, S, D).
-    """
-    fast = pictures.shape[1] <= _LARGEST
-    return _fast_conv_down(pictures, kernel) if fast else _plain_conv_down(pictures, kernel)
-
-
-def conv_up(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Transposed convolution with a 4x4 kernel and stride 2: the gradient of `conv_down`.
-
-    Args:
-        pictures: (B, S, S, D).
-        kernel: (4, 4, C, D) of the same dtype.
-
-    Returns:
-        (B, 2 S, 2 S, C).
-    """
-    fast = 2 * pictures.shape[1] <= _LARGEST
-    return _fast_conv_up(pictures, kernel) if fast else _plain_conv_up(pictures, kernel)
-
-
-def kernel_gradient(larger: tf.Tensor, smaller: tf.Tensor) -> tf.Tensor:
-    """The kernel's gradient in `conv_down` and `conv_up`, as eight matrix products.
-
-    For small pictures with many channels, oneDNN's own kernel gradient takes up to 3.2 times as
-    long in bfloat16, and up to 1.3 times on AVX2.
-
-    Args:
-        larger: the input of `conv_down`, or the gradient of the output of `conv_up`,
-            (B, 2 S, 2 S, C).
-        smaller: the gradient of the output of `conv_down`, or the input of `conv_up`,
-            (B, S, S, D).
-
-    Returns:
-        (4, 4, C, D).
-    """
-    side, filters, channels = smaller.shape[1], smaller.shape[3], larger.shape[3]
-    padded = tf.pad(larger, [[0, 0], [1, 1], [1, 1], [0, 0]])
-    # Each row of the smaller picture corresponds to two rows here, and each column to two columns.
-    pairs = tf.reshape(padded, (-1, side + 1, 2, side + 1, 2 * channels))
-    smaller = tf.reshape(smaller, (-1, filters))
-    products = []
-    for row in range(4):
-        for pair in range(2):  # of the kernel's columns
-            met = pairs[:, row // 2 : row // 2 + side, row % 2, pair : pair + side]
-            met = tf.reshape(met, (-1, 2 * channels))
-            products.append(tf.matmul(met, smaller, transpose_a=True))
-    return tf.reshape(tf.stack(products), (4, 4, channels, filters))
-
-
-def _plain_conv_down(pictures, kernel):
-    return tf.nn.conv2d(pictures, kernel, 2, "SAME")
-
-
-def _plain_conv_up(pictures, kernel):
-    side = 2 * pictures.shape[1]
-    shape = tf.stack([tf.shape(pictures)[0], side, side, kernel.shape[2]])
-    return tf.nn.conv2d_transpose(pictures, kernel, shape, 2, "SAME")
-
-
-# The gradient of each calls the other, so the R1 penalty, a gradient of a gradient, is fast too.
-@tf.custom_gradient
-def _fast_conv_down(pictures, kernel):
-    def gradient(upstream):
-        return conv_up(upstream, kernel), kernel_gradient(pictures, upstream)
-
-    return _plain_conv_down(pictures, kernel), gradient
-
-
-@tf.custom_gradient
-def _fast_conv_up(pictures, kernel):
-    def gradient(upstream):
-        return conv_down(upstream, kernel), kernel_gradient(upstream, pictures)
-
-    return _plain_conv_up(pictures, kernel), gradient
 
 
 def upsample_and_convolve(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -158,7 +70,9 @@ def sixteen_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     for axis in (0, 1):
         first, middle, last = tf.unstack(kernel, axis=axis)
         kernel = tf.stack([last, middle + last, first + middle, first], axis=axis)
-    return conv_up(pictures, kernel)
+    side = 2 * pictures.shape[1]
+    shape = tf.stack([tf.shape(pictures)[0], side, side, kernel.shape[2]])
+    return tf.nn.conv2d_transpose(pictures, kernel, shape, 2, "SAME")
 
 
 def _sums_and_ends(kernel):

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from balanced_gan.model.layers import FusedBatchNormalization, StridedConv2D, UpsampledConv2D
+from balanced_gan.model.layers import UpsampledConv2D
 from balanced_gan.settings import Settings
 
 
@@ -54,11 +54,6 @@ def widths(count: int, width: int) -> list[int]:
     """
     fewest = min(width // 2, 16)
     return [max(int(4 * width / 2 ** max(level - 1, 0)), fewest) for level in range(count + 1)]
-
-
-def is_plain(network: keras.Model) -> bool:
-    """Whether all layers of a network are Keras's own."""
-    return all(type(layer).__module__.startswith("keras.") for layer in network.layers)
 
 
 def plain_copy(network: keras.Model) -> keras.Model:
@@ -143,7 +138,7 @@ def normalise(x: Any) -> Any:
     """BatchNorm and ReLU."""
     # Momentum 0.9 (Keras: 0.99), because the first pictures are made after a hundred steps and
     # the statistics must keep up with the generator.
-    return layers.ReLU()(FusedBatchNormalization(momentum=0.9)(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def drop(x: Any, share: float) -> Any:
@@ -178,7 +173,7 @@ def build_discriminator(
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
     for channels_out in reversed(widths(count, width)[:-1]):
-        x = StridedConv2D(channels_out, 4, strides=2, padding="same")(x)
+        x = layers.Conv2D(channels_out, 4, strides=2, padding="same")(x)
         x = drop(layers.LeakyReLU(negative_slope=0.2)(x), dropout)
     logits = layers.Dense(1, dtype="float32", name="logits")(layers.Flatten()(x))
     return keras.Model(pictures, logits, name="discriminator")

@@ -11,7 +11,6 @@ import tensorflow as tf
 from keras import layers, ops
 
 from balanced_gan.model.gan import BalancedGAN, Forward
-from balanced_gan.model.layers import update_moving_statistics
 
 
 def replicated(gan_class: type[BalancedGAN]) -> type[BalancedGAN]:
@@ -117,7 +116,8 @@ class SharedBatchNormalization(layers.BatchNormalization):
         (moments,) = replica_mean([ops.stack([ops.mean(x, axes), ops.mean(ops.square(x), axes)])])
         middle = moments[0]
         variance = ops.maximum(moments[1] - ops.square(middle), 0)
-        update_moving_statistics(self, middle, variance)
+        for moving, now in ((self.moving_mean, middle), (self.moving_variance, variance)):
+            moving.assign(self.momentum * moving + (1 - self.momentum) * now)
         offset, scale = (ops.cast(weight, "float32") for weight in (self.beta, self.gamma))
         normal = ops.batch_normalization(x, middle, variance, -1, offset, scale, self.epsilon)
         return ops.cast(normal, self.compute_dtype)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from balanced_gan.model.layers import FusedBatchNormalization, StridedConv2D, StridedConv2DTranspose
 from balanced_gan.model.networks import (
     build_discriminator,
     build_generator,
@@ -133,11 +132,11 @@ def dcgan_generator(image_size: int, channels: int, latent_dim: int, width: int)
     x = layers.Dense(base * base * widths[-1], use_bias=False, **_DCGAN_INIT)(latents)
     x = layers.ReLU()(_dcgan_norm(layers.Reshape((base, base, widths[-1]))(x)))
     for channels_out in reversed(widths[:-1]):
-        x = StridedConv2DTranspose(
+        x = layers.Conv2DTranspose(
             channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
         )(x)
         x = layers.ReLU()(_dcgan_norm(x))
-    x = StridedConv2DTranspose(
+    x = layers.Conv2DTranspose(
         channels, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
     )(x)
     return keras.Model(latents, pictures_from(x), name="generator")
@@ -151,7 +150,7 @@ def dcgan_discriminator(image_size: int, channels: int, width: int, dropout: flo
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
     for level, channels_out in enumerate(_doubling(image_size, width)[1]):
-        x = StridedConv2D(
+        x = layers.Conv2D(
             channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
         )(x)
         x = _dcgan_norm(x) if level else x
@@ -161,7 +160,7 @@ def dcgan_discriminator(image_size: int, channels: int, width: int, dropout: flo
 
 def _dcgan_norm(x):
     scale = keras.initializers.RandomNormal(1.0, 0.02)
-    return FusedBatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)(x)
 
 
 def _dense_layers(x, widths, dropout):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from balanced_gan.errors import InputError
 from balanced_gan.files import atomic_open, atomic_write, is_compressed
 from balanced_gan.model.gan import BalancedGAN
-from balanced_gan.model.networks import is_plain, plain_copy
+from balanced_gan.model.networks import plain_copy
 from balanced_gan.runs.run import Run
 
 KEPT_CHECKPOINTS = 3  # about 42 MB each, with the default networks at 64x64
@@ -93,9 +93,7 @@ def save_networks(run: Run, generator: keras.Model, discriminator: keras.Model) 
         generator: from `BalancedGAN.recalibrated_generator`.
     """
     save_network(generator, run.generator_file)
-    if not is_plain(discriminator):
-        discriminator = plain_copy(discriminator)
-    save_network(discriminator, run.discriminator_file)
+    save_network(plain_copy(discriminator), run.discriminator_file)
 
 
 def save_network(network: keras.Model, file: Path) -> None:

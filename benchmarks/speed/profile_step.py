@@ -19,19 +19,19 @@ KINDS = {
     "Conv2DBackpropInput": "convolutions: transposed, and gradient of pictures",
     "Conv2D": "convolutions",
     "FusedConv2D": "convolutions",
-    "FusedBatchNorm": "BatchNorm, with the ReLU behind it",
     "Relu": "activations and their gradients",
     "LeakyRelu": "activations and their gradients",
     "Cast": "between float32 and bfloat16",
-    "MatMul": "gradient of kernels as products, and dense layers",
+    "MatMul": "dense layers",
     "Einsum": "augmentation: shift",
     "BatchMatMul": "upsampling: nine products (and half of the augmentation's shift)",
     "Select": "augmentation: cutout, and mirroring",
 }
 KINDS |= dict.fromkeys(
-    ("Pack", "Unpack", "Pad", "Sub", "StridedSlice"),
-    "upsampling: sums of the nine, and other copies",
+    ("Mean", "SquaredDifference", "Sum", "Rsqrt", "Mul", "Add", "Sub"),
+    "BatchNorm, sums of the nine products, and other sums and products",
 )
+KINDS |= dict.fromkeys(("Pack", "Unpack", "Pad", "StridedSlice"), "copies, most of the upsampling")
 
 
 def kind_of(operation):

@@ -66,8 +66,8 @@ def flop(layer):
         places = 1
     elif isinstance(layer, layers.Conv2DTranspose):
         places = np.prod(layer.input.shape[1:3])
-    elif isinstance(layer, UpsampledConv2D) and layer.input.shape[1] >= 8:
-        places = np.prod(layer.input.shape[1:3]) * 16 / 9  # see what `measure_step` says
+    elif isinstance(layer, UpsampledConv2D):
+        places = np.prod(layer.input.shape[1:3]) * 16 / 9  # products for each tap of its kernel
     else:
         places = np.prod(layer.output.shape[1:3])
     return 2 * weights * places
@@ -235,9 +235,8 @@ def measure_step(rounds):
         + " and ".join(f"{median(speeds[name]):.0f} GFLOP/s in {name}" for name in precisions)
         + f"{'' if ratio else ' (bfloat16 is not supported)'}, a copy of 64 MiB "
         f"{median(speeds['copy']):.1f} GB/s read and written. FLOP are counted from the layers; "
-        "upsampling and a 3x3 kernel as 16 products for each pixel of the smaller picture, and 36 "
-        "where that is 4x4, as they were computed until 2026-11-24. With 9 they are fewer, so "
-        "that more than 100 % is possible.",
+        "upsampling and a 3x3 kernel as 16 products for each pixel of the smaller picture. Small "
+        "pictures need only 9, so that more than 100 % is possible.",
         table(header + "of the ceiling | cores in use", rows),
         "*oneDNN off* is what TensorFlow does by itself on processors with AVX2 alone; what is "
         "not marked so has it on.",

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from balanced_gan import build_discriminator, build_generator
-from balanced_gan.model.networks import is_plain, plain_copy, stages
+from balanced_gan.model.networks import plain_copy, stages
 from balanced_gan.settings import Settings
 
 
@@ -66,6 +66,6 @@ def test_a_generator_in_training_can_be_saved_and_loaded(tmp_path):
 def test_a_plain_copy_makes_the_same_pictures_without_layers_of_ours():
     generator = build_generator(32, width=4, latent_dim=8)
     copy = plain_copy(generator)
-    assert is_plain(copy) and not is_plain(generator)
+    assert all(type(layer).__module__.startswith("keras.") for layer in copy.layers)
     latents = keras.random.normal((3, 8), seed=0)
     np.testing.assert_allclose(copy(latents), generator(latents), atol=1e-5)
