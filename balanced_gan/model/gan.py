@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from balanced_gan.balance import next_streak, whose_turn
 from balanced_gan.model.augment import augment
-from balanced_gan.model.ema import recalibrate_batch_norm, update_ema
+from balanced_gan.model.ema import batch_norm_recalibration, update_ema
 from balanced_gan.model.losses import discriminator_loss, generator_loss, r1_gradients
 from balanced_gan.model.networks import plain_copy
 from balanced_gan.model.optimizers import LearningRate, build_optimizer
@@ -80,6 +80,7 @@ class BalancedGAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = plain_copy(generator)
+        self._recalibrate = batch_norm_recalibration(self.ema_generator)
         self.margin = margin
         self.max_streak = max_streak
         self.augmentation = augmentation
@@ -262,7 +263,7 @@ class BalancedGAN(keras.Model):
         """
         halves = (self._seeded_latents(4, _RECALIBRATION_SEED + batch) for batch in range(batches))
         pairs = (ops.concatenate([half, -half]) for half in halves)
-        recalibrate_batch_norm(self.ema_generator, pairs)
+        self._recalibrate(pairs)
         return self.ema_generator
 
     def generate(self, count: int) -> NDArray[np.float32]:
