@@ -1,8 +1,8 @@
 """From seeds to latents to samples, and the networks that make them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,15 @@ def latents_of(
     return np.float32(truncation) * np.array(rows, np.float32)
 
 
-def samples_of(generator: "keras.Model", latents: NDArray[np.float32]) -> NDArray[np.float32]:
+def samples_of(
+    generator: Callable[[NDArray[np.float32]], Any], latents: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Makes samples with a generator while it trains.
 
     The network is called directly: `predict` would have to compile before the first batch.
 
     Args:
+        generator: a network, or a compiled function that calls it.
         latents: (N, latent_dim).
 
     Returns:
