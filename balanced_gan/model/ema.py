@@ -48,6 +48,7 @@ def batch_norm_recalibration(average: keras.Model) -> Callable[[Iterable[tf.Tens
 
     @tf.function
     def see(latents: tf.Tensor, momentum: tf.Tensor) -> None:
+        # Only while the graph is traced: networks are saved with their usual momentum.
         usual = [layer.momentum for layer in norms]
         for layer in norms:
             layer.momentum = momentum
