@@ -1,50 +1,92 @@
 """Writes trained networks into balanced_gan/starts/, for new runs to begin with, and measures them.
 
     python -m benchmarks.quality.pretrain portraits portraits_weights.npz
-    python -m benchmarks.quality.make_start portraits portraits_weights.npz
+    python -m benchmarks.quality.make_start portraits portraits_weights.npz --work FOLDER
 
-`pretrain` trains on a GPU, where there may be no Keras. This adds BatchNorm's statistics and the
-outlines of the networks' own pictures, and prints how good these pictures are.
+`pretrain` trains on a GPU, where there may be no Keras. Here the networks settle: they go on for a
+short while as the program itself trains. Without this, the discriminator knows its pictures so well
+that it overpowers the generator as soon as a new run shows it others.
 """
+
+import os
+from pathlib import Path
 
 import click
 import numpy as np
 
+from balanced_gan.errors import InputError
 from balanced_gan.evaluation.evaluate import draw_samples
 from balanced_gan.files import atomic_open
-from balanced_gan.model.build import build_gan
+from balanced_gan.model.build import build_gan, faster_precision
 from balanced_gan.model.start import COMPARED, FOLDER, Start, apply_start, arrays_of
 from balanced_gan.output.images import to_uint8
+from balanced_gan.runs.checkpoints import load_checkpoint
+from balanced_gan.runs.registry import create_run, find_run
 from balanced_gan.settings import Settings
 from balanced_gan.training.choose_start import outlines_of
+from balanced_gan.training.train import train
 from benchmarks.quality import perceptual
 from benchmarks.quality.pretrain import SOURCES
 from benchmarks.shared import data_option
 
+BATCH_SIZE = 16
+RATE = 2e-4  # a quarter of the default, so that little of what they know is lost
 
-def save_start(gan, file):
+
+def save_start(gan, name):
     """Writes a model as a start, in float16: half the size, and training soon changes more than
     that rounds away."""
     samples = to_uint8(gan.generate(COMPARED))
     arrays = arrays_of(gan) | {"outlines": outlines_of(samples)}
-    arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
-    with atomic_open(file) as stream:
+    arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
+    with atomic_open(FOLDER / f"{name}.npz") as stream:
         np.savez_compressed(stream, **arrays)
+
+
+def settle(name, pictures, seen):
+    """Goes on from the start with this name; returns the model."""
+    settings = Settings(
+        seed=1,
+        epochs=None,
+        batch_size=BATCH_SIZE,
+        steps=seen // BATCH_SIZE,
+        generator_learning_rate=RATE,
+        discriminator_learning_rate=RATE,
+        ema_decay=0.999,  # what a new run begins from should be an average of many turns
+        start=name,
+        precision=faster_precision()[0],
+    )
+    try:
+        run = find_run()  # the newest in this folder
+    except InputError:
+        run = create_run(settings, name)
+    train(settings, run, pictures)
+    gan = build_gan(settings)
+    load_checkpoint(run, gan)
+    return gan
 
 
 @click.command()
 @click.argument("name", type=click.Choice(list(SOURCES)))
 @click.argument("weights", type=click.Path(exists=True, dir_okay=False))
 @data_option
-def main(name, weights, data):
+@click.option("--seen", default=102_400, show_default=True, help="Pictures to settle with.")
+@click.option("--work", required=True, type=Path, help="Folder for the run, to go on in.")
+def main(name, weights, data, seen, work):
+    pictures = SOURCES[name].pictures(data.resolve())
+    with np.load(weights) as stored:
+        arrays = {key: stored[key].astype(np.float32) for key in stored.files}
+    folder = work.resolve() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
     gan = build_gan(Settings(precision="float32"))
-    pictures = SOURCES[name].pictures(data)
-    with np.load(weights) as arrays:
-        apply_start(gan, Start(name, {key: arrays[key] for key in arrays.files}), pictures)
-    made = draw_samples(gan.recalibrated_generator())
-    save_start(gan, FOLDER / f"{name}.npz")
+    apply_start(gan, Start(name, arrays), pictures)
+    save_start(gan, name)
+    gan = settle(name, pictures, seen)
+    save_start(gan, name)
     features = perceptual.load_features()
-    found = perceptual.measure(features(made), features(pictures[::10][:1000]))
+    made, real = draw_samples(gan.recalibrated_generator()), pictures[::10][:1000]
+    found = perceptual.measure(features(made), features(real))
     print(f"{name}:", {key: round(value, 3) for key, value in found.items()})
 
 

@@ -80,7 +80,7 @@ class Source(NamedTuple):
     gap: float  # loss of G minus loss of D to hold, in nats
 
 
-SOURCES = {"neutral": Source(scenes, 0.2), "portraits": Source(framed_portraits, 0.3)}
+SOURCES = {"neutral": Source(scenes, 0.2), "portraits": Source(framed_portraits, 0.15)}
 
 
 class Generator(nn.Module):
