@@ -1,11 +1,14 @@
 """Writes trained networks into balanced_gan/starts/, for new runs to begin with, and measures them.
 
-    python -m benchmarks.quality.pretrain portraits portraits_weights.npz
-    python -m benchmarks.quality.make_start portraits portraits_weights.npz --work FOLDER
+    python -m benchmarks.quality.make_start neutral --seen 1000000 --work FOLDER
+    python -m benchmarks.quality.pretrain portraits weights.npz
+    python -m benchmarks.quality.make_start portraits --weights weights.npz --work FOLDER
 
-`pretrain` trains on a GPU, where there may be no Keras. Here the networks settle: they go on for a
-short while as the program itself trains. Without this, the discriminator knows its pictures so well
-that it overpowers the generator as soon as a new run shows it others.
+The first trains as the program itself does; a million pictures take 40 minutes on two cores with
+bfloat16 instructions. `pretrain` trains on a GPU, where there may be no Keras. Its networks then
+settle: they go on for a short while as the program trains. Without this, the discriminator knows
+its pictures so well that it overpowers the generator as soon as a new run shows it others
+(benchmarks/ablations.md).
 """
 
 import os
@@ -30,7 +33,7 @@ from benchmarks.quality.pretrain import SOURCES
 from benchmarks.shared import data_option
 
 BATCH_SIZE = 16
-RATE = 2e-4  # a quarter of the default, so that little of what they know is lost
+SETTLING_RATE = 2e-4  # a quarter of the default, so that little of what they know is lost
 
 
 def save_start(gan, name):
@@ -43,18 +46,19 @@ def save_start(gan, name):
         np.savez_compressed(stream, **arrays)
 
 
-def settle(name, pictures, seen):
-    """Goes on from the start with this name; returns the model."""
+def train_on(name, pictures, seen, settling):
+    """Trains as the program does, from random weights or, to settle, from the start with this
+    name; returns the model."""
+    rates = ("generator_learning_rate", "discriminator_learning_rate") if settling else ()
     settings = Settings(
         seed=1,
         epochs=None,
         batch_size=BATCH_SIZE,
         steps=seen // BATCH_SIZE,
-        generator_learning_rate=RATE,
-        discriminator_learning_rate=RATE,
         ema_decay=0.999,  # what a new run begins from should be an average of many turns
-        start=name,
+        start=name if settling else "scratch",
         precision=faster_precision()[0],
+        **dict.fromkeys(rates, SETTLING_RATE),
     )
     try:
         run = find_run()  # the newest in this folder
@@ -68,21 +72,22 @@ def settle(name, pictures, seen):
 
 @click.command()
 @click.argument("name", type=click.Choice(list(SOURCES)))
-@click.argument("weights", type=click.Path(exists=True, dir_okay=False))
 @data_option
-@click.option("--seen", default=102_400, show_default=True, help="Pictures to settle with.")
+@click.option("--weights", type=click.Path(exists=True, dir_okay=False), help="From pretrain.")
+@click.option("--seen", default=102_400, show_default=True, help="Pictures.")
 @click.option("--work", required=True, type=Path, help="Folder for the run, to go on in.")
-def main(name, weights, data, seen, work):
+def main(name, data, weights, seen, work):
     pictures = SOURCES[name].pictures(data.resolve())
-    with np.load(weights) as stored:
-        arrays = {key: stored[key].astype(np.float32) for key in stored.files}
+    if weights:
+        with np.load(weights) as stored:
+            arrays = {key: stored[key].astype(np.float32) for key in stored.files}
+        gan = build_gan(Settings(precision="float32"))
+        apply_start(gan, Start(name, arrays), pictures)
+        save_start(gan, name)
     folder = work.resolve() / name
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    gan = build_gan(Settings(precision="float32"))
-    apply_start(gan, Start(name, arrays), pictures)
-    save_start(gan, name)
-    gan = settle(name, pictures, seen)
+    gan = train_on(name, pictures, seen, settling=bool(weights))
     save_start(gan, name)
     features = perceptual.load_features()
     made, real = draw_samples(gan.recalibrated_generator()), pictures[::10][:1000]

@@ -1,12 +1,11 @@
 """Trains the networks of a start in PyTorch, on a GPU if there is one, and writes their weights.
 
-    python -m benchmarks.quality.pretrain portraits portraits_weights.npz
-    python -m benchmarks.quality.make_start portraits portraits_weights.npz
+    python -m benchmarks.quality.pretrain portraits weights.npz
 
-The networks, losses and augmentation are those of `balanced_gan.model`. What differs is what a GPU
+`make_start` then makes a start of them. The networks, losses and augmentation are those of `balanced_gan.model`. What differs is what a GPU
 is good at: batches of 64, both networks on each batch, 3.9 million pictures. Where the program
 holds the gap by choosing whose turn it is, this holds it by the weight of the R1 penalty, which
-the discriminator needs most where pictures are few. Keras is not needed.
+the discriminator needs most where pictures are few. The machine needs no Keras.
 """
 
 import copy
@@ -32,7 +31,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 LATENTS = 100
 WIDTH = 48
 BATCH = 64
-SCENES = 24_000
+SCENES = 12_000
 
 RATE = 8e-4  # learning rate of both networks; after n steps divided by 1 + RATE_DECAY n...
 RATE_DECAY = 1e-4
