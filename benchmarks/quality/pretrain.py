@@ -2,10 +2,11 @@
 
     python -m benchmarks.quality.pretrain portraits weights.npz
 
-`make_start` then makes a start of them. The networks, losses and augmentation are those of `balanced_gan.model`. What differs is what a GPU
-is good at: batches of 64, both networks on each batch, 3.9 million pictures. Where the program
-holds the gap by choosing whose turn it is, this holds it by the weight of the R1 penalty, which
-ended at 0.06 for portraits and at 0.39 for scenes. The machine needs no Keras.
+`make_start` then makes a start of them. The networks, losses and augmentation are those of
+`balanced_gan.model`. What differs is what a GPU is good at: batches of 64, both networks on each
+batch, 3.9 million pictures. Where the program holds the gap by choosing whose turn it is, this
+holds it by the weight of the R1 penalty, which ended at 0.06 for portraits and at 0.39 for scenes.
+The machine needs no Keras.
 """
 
 import copy
