@@ -25,12 +25,11 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from balanced_gan.data.folder import load_folder
+from balanced_gan.settings import Settings
 from benchmarks.quality.scenes import SIZE, draw_scenes
 from benchmarks.shared import data_option
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-LATENTS = 100
-WIDTH = 48
 BATCH = 64
 SCENES = 12_000
 
@@ -88,9 +87,10 @@ class Generator(nn.Module):
 
     def __init__(self):
         super().__init__()
-        wide = [4 * WIDTH, 4 * WIDTH, 2 * WIDTH, WIDTH, WIDTH // 2]
+        width = Settings.width
+        wide = [4 * width, 4 * width, 2 * width, width, width // 2]
         pairs = pairwise(wide)
-        self.dense = nn.Linear(LATENTS, 16 * wide[0], bias=False)
+        self.dense = nn.Linear(Settings.latent_dim, 16 * wide[0], bias=False)
         self.convs = nn.ModuleList(nn.Conv2d(*pair, 3, padding=1, bias=False) for pair in pairs)
         # Always with the statistics of the batch; `make_start` recalibrates.
         self.norms = nn.ModuleList(
@@ -112,7 +112,8 @@ class Discriminator(nn.Module):
 
     def __init__(self):
         super().__init__()
-        wide = [3, WIDTH, 2 * WIDTH, 4 * WIDTH, 4 * WIDTH]
+        width = Settings.width
+        wide = [3, width, 2 * width, 4 * width, 4 * width]
         pairs = pairwise(wide)
         self.convs = nn.ModuleList(nn.Conv2d(*pair, 4, stride=2, padding=1) for pair in pairs)
         self.logits = nn.Linear(16 * wide[-1], 1)
@@ -196,7 +197,7 @@ class Training:
     def step(self, penalised):
         """Trains the discriminator, then the generator."""
         with torch.autocast(DEVICE, torch.bfloat16, cache_enabled=False):
-            real, latents = self.batch(), torch.randn(BATCH, LATENTS, device=DEVICE)
+            real, latents = self.batch(), torch.randn(BATCH, Settings.latent_dim, device=DEVICE)
             with torch.no_grad():
                 made = self.generator(latents)
             on_real, on_made = (self.discriminator(augment(x)) for x in (real, made))
@@ -204,7 +205,7 @@ class Training:
         penalty = PENALTY_EVERY * self.r1 * self.penalty(augment(real)) if penalised else 0.0
         self.update(self.optimizers[1], self.discriminator, loss_d + penalty)
         with torch.autocast(DEVICE, torch.bfloat16, cache_enabled=False):
-            latents = torch.randn(BATCH, LATENTS, device=DEVICE)
+            latents = torch.randn(BATCH, Settings.latent_dim, device=DEVICE)
             on_made = self.discriminator(augment(self.generator(latents)))
             loss_g = functional.softplus(-on_made).mean()
         self.update(self.optimizers[0], self.generator, loss_g)
