@@ -55,24 +55,23 @@ def build_gan(settings: Settings) -> BalancedGAN:
             latent_prior=settings.latent_prior,
             seed=settings.seed,
         )
+    replicas = strategy.num_replicas_in_sync
+
+    def optimizer(rate, warm_up=0):
+        return build_optimizer(
+            LearningRate(rate, settings.learning_rate_decay, warm_up, gan.learning_rate_factor),
+            settings.optimizer,
+            settings.beta_1,
+            settings.beta_2,
+            settings.clip_value / replicas,  # each replica clips its share of the gradient
+            # Optimizers add up the gradients of all replicas.
+            loss_scale_factor=replicas if replicas > 1 else None,
+        )
+
     with strategy.scope():
         gan.compile(
-            *(
-                build_optimizer(
-                    LearningRate(
-                        rate, settings.learning_rate_decay, warm_up, gan.learning_rate_factor
-                    ),
-                    settings.optimizer,
-                    settings.beta_1,
-                    settings.beta_2,
-                    # Each replica clips its share of the gradient.
-                    settings.clip_value / strategy.num_replicas_in_sync,
-                )
-                for rate, warm_up in (
-                    (settings.generator_learning_rate, 0),
-                    (settings.discriminator_learning_rate, settings.discriminator_warm_up),
-                )
-            )
+            optimizer(settings.generator_learning_rate),
+            optimizer(settings.discriminator_learning_rate, settings.discriminator_warm_up),
         )
     return gan
 

@@ -17,12 +17,12 @@ def update_ema(
 
     Args:
         average: its trainable weights are in the same order as the generator's.
-        turns: number of generator turns before this one.
+        turns: number of generator turns, this one included.
         decay: weight of the old average, in [0, 1).
     """
     # The first averages are short, or the untrained generator would show through.
     turns = ops.cast(turns, "float32")
-    decay = ops.minimum(decay, (1 + turns) / (10 + turns))
+    decay = ops.minimum(decay, turns / (9 + turns))
     pairs = zip(average.trainable_variables, generator.trainable_variables, strict=True)
     for slow, fast in pairs:
         slow.assign(decay * slow + (1 - decay) * fast)

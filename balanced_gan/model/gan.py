@@ -1,6 +1,6 @@
 """The model: each step runs both networks forward once and updates one of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -26,8 +26,8 @@ class Forward(NamedTuple):
 
     real: tf.Tensor  # the batch, (B, S, S, C)
     tape: tf.GradientTape  # persistent; it recorded the pass
-    loss_g: tf.Tensor  # float32 scalars in nats; None if the pass can only train the other network
-    loss_d: tf.Tensor
+    loss_g: tf.Tensor  # float32 scalar in nats
+    loss_d: tf.Tensor  # likewise
 
 
 class BalancedGAN(keras.Model):
@@ -144,29 +144,24 @@ class BalancedGAN(keras.Model):
         """Updates the generator and its moving average."""
         variables = self.generator.trainable_variables
         gradients = forward.tape.gradient(forward.loss_g, variables)
-        self.apply_gradients(self.generator_optimizer, gradients, variables)
-        update_ema(self.ema_generator, self.generator, self.generator_turns, self.ema_decay)
+        self.generator_optimizer.apply(gradients, variables)
+        turns = self.generator_optimizer.iterations
+        update_ema(self.ema_generator, self.generator, turns, self.ema_decay)
 
-    def update_discriminator(self, forward: Forward, turns_before: int | tf.Tensor = 0) -> None:
-        """Updates the discriminator, on every 16th turn with 16 times the R1 penalty.
-
-        Args:
-            forward: its `loss_g` may be None.
-            turns_before: discriminator turns on this batch that are not yet counted in
-                `discriminator_turns`.
-        """
+    def update_discriminator(self, forward: Forward) -> None:
+        """Updates the discriminator, on every 16th turn with 16 times the R1 penalty."""
         variables = self.discriminator.trainable_variables
         gradients = forward.tape.gradient(forward.loss_d, variables)
         if self.r1:
 
             def with_penalty():
-                real = augment(forward.real, self.draw) if self.augmentation else forward.real
-                penalties = r1_gradients(self.discriminator, real, R1_EVERY * self.r1)
+                real, weight = self.augmented(forward.real), R1_EVERY * self.r1
+                penalties = r1_gradients(self.discriminator, real, weight)
                 return [g + p for g, p in zip(gradients, penalties, strict=True)]
 
-            due = (self.discriminator_turns.value + turns_before) % R1_EVERY == 0
+            due = self.discriminator_optimizer.iterations.value % R1_EVERY == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
-        self.apply_gradients(self.discriminator_optimizer, gradients, variables)
+        self.discriminator_optimizer.apply(gradients, variables)
 
     def count_turns(
         self, loss_g: tf.Tensor, loss_d: tf.Tensor, turn_g: int | tf.Tensor, turn_d: int | tf.Tensor
@@ -183,11 +178,13 @@ class BalancedGAN(keras.Model):
             "turn_D": turn_d,
         }
 
+    def augmented(self, pictures: tf.Tensor) -> tf.Tensor:
+        """Pictures as the discriminator sees them."""
+        return augment(pictures, self.draw) if self.augmentation else pictures
+
     def judge(self, pictures: tf.Tensor) -> tf.Tensor:
         """The discriminator's logits, (B, 1), for pictures after augmentation."""
-        if self.augmentation:
-            pictures = augment(pictures, self.draw)
-        return self.discriminator(pictures, training=True)
+        return self.discriminator(self.augmented(pictures), training=True)
 
     def judge_both(self, real: tf.Tensor, generated: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The discriminator's loss, and its logits for the generated pictures."""
@@ -203,20 +200,13 @@ class BalancedGAN(keras.Model):
     ) -> tf.Tensor:
         """Draws random numbers from the model's own stream.
 
+        A method, so that in `replicas` each replica can get its part of what is drawn.
+
         Args:
             sampler: for example `keras.random.normal`.
             shape: shape of the result, with one row for each sample.
         """
         return sampler(shape, *args, seed=self.seed_generator)
-
-    def apply_gradients(
-        self,
-        optimizer: keras.optimizers.Optimizer,
-        gradients: Sequence[tf.Tensor],
-        variables: Sequence[keras.Variable],
-    ) -> None:
-        """Applies one update of an optimizer."""
-        optimizer.apply(gradients, variables)
 
     def compile(
         self,
@@ -230,7 +220,7 @@ class BalancedGAN(keras.Model):
             generator_optimizer: None for the default of `build_optimizer`.
             discriminator_optimizer: the same, but must be another instance.
         """
-        # Keras may choose XLA by itself, which is far slower on a CPU.
+        # Where there is a GPU, Keras would compile the step with XLA, which is not tested here.
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         factor = self.learning_rate_factor
         self.generator_optimizer = generator_optimizer or build_optimizer(

@@ -42,6 +42,7 @@ def build_optimizer(
     beta_1: float = Settings.beta_1,
     beta_2: float = Settings.beta_2,
     clip_value: float = Settings.clip_value,
+    loss_scale_factor: float | None = None,
 ) -> keras.optimizers.Optimizer:
     """Builds the optimizer of one network. The two networks cannot share one.
 
@@ -53,10 +54,11 @@ def build_optimizer(
             2019, arXiv 1807.04740).
         beta_2: Adam's decay rate for the mean of past squared gradients.
         clip_value: clips each gradient to [-clip_value, clip_value]; 0 for no clipping.
+        loss_scale_factor: divides each gradient before it is clipped; None for 1.
     """
     given = isinstance(learning_rate, LearningRate)
     schedule = learning_rate if given else LearningRate(learning_rate)
-    clipvalue = clip_value or None
+    usual = {"clipvalue": clip_value or None, "loss_scale_factor": loss_scale_factor}
     if optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(schedule, clipvalue=clipvalue)
-    return keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2, clipvalue=clipvalue)
+        return keras.optimizers.RMSprop(schedule, **usual)
+    return keras.optimizers.Adam(schedule, beta_1=beta_1, beta_2=beta_2, **usual)

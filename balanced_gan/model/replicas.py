@@ -34,8 +34,8 @@ def replicated(gan_class: type[BalancedGAN]) -> type[BalancedGAN]:
         def update_generator(self, forward):
             self._update(super().update_generator, forward)
 
-        def update_discriminator(self, forward, turns_before=0):
-            self._update(super().update_discriminator, forward, turns_before)
+        def update_discriminator(self, forward):
+            self._update(super().update_discriminator, forward)
 
         def two_steps(self, real):
             """Only the schedules with two steps call this, and they run it as a whole."""
@@ -54,16 +54,11 @@ def replicated(gan_class: type[BalancedGAN]) -> type[BalancedGAN]:
             first = context.replica_id_in_sync_group * rows
             return all_rows[first : first + rows]
 
-        def apply_gradients(self, optimizer, gradients, variables):
-            """Scales the gradients, because optimizers add up those of all replicas."""
-            count = self.distribute_strategy.num_replicas_in_sync
-            optimizer.apply([gradient / count for gradient in gradients], variables)
-
-        def _update(self, update, forward, *args):
+        def _update(self, update, forward):
             if isinstance(forward, _ReplicatedForward):
-                self._run(update, forward.passes, *args)
+                self._run(update, forward.passes)
             else:  # within `two_steps`
-                update(forward, *args)
+                update(forward)
 
         def _run(self, function, *args):
             return self.distribute_strategy.run(function, args=args)

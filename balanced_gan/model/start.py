@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
@@ -143,6 +143,8 @@ def _grown(arrays, named, samples, random):
     }
     count = len(arrays[f"generator/x{last}/pictures/bias"])
     before_tanh = np.arctanh((np.asarray(samples[:COMPARED]) / 127.5 - 1) * _SHORT_OF_1)
+    if count == 1:
+        before_tanh = before_tanh.mean(-1, keepdims=True)
     mean, deviation = (
         np.broadcast_to(value, count)
         for value in (before_tanh.mean((0, 1, 2)), before_tanh.std((0, 1, 2)))
@@ -167,7 +169,7 @@ def _fit_places(array, shape, have, need, name, random):
     )
     maps = rows.reshape(len(rows), side, side, have)
     if side != wanted:
-        maps = np.stack([cv2.resize(each, (wanted, wanted)) for each in maps])
+        maps = ops.image.resize(maps, (wanted, wanted), data_format="channels_last").numpy()
         maps = maps if of_generator else maps * (side / wanted) ** 2  # keeps the sum
     if not of_generator:  # its channels are inputs, whose copies share one weight
         maps = _fit(maps[..., None], (1, wanted, wanted, need, 1), "kernel", random)

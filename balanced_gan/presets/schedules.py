@@ -54,13 +54,13 @@ class TwoStepGAN(BalancedGAN):
             with tape.stop_recording():
                 loss_d = self._discriminator_step(real, generated)
             loss_g = generator_loss(self.judge(generated))
-        self.update_generator(Forward(real, tape, loss_g, None))
+        self.update_generator(Forward(real, tape, loss_g, None))  # needs no loss_d
         return loss_g, loss_d
 
-    def _discriminator_step(self, real, generated, turns_before=0):
+    def _discriminator_step(self, real, generated):
         with tf.GradientTape() as tape:
             loss_d, _ = self.judge_both(real, generated)
-        self.update_discriminator(Forward(real, tape, None, loss_d), turns_before)
+        self.update_discriminator(Forward(real, tape, None, loss_d))  # needs no loss_g
         return loss_d
 
 
@@ -79,9 +79,8 @@ class TwoStepRepeatGAN(TwoStepGAN):
             self.update_generator(Forward(real, tape, loss_g, None))
             return loss_g
 
-        def discriminator_again(repeats):
-            generated = self.generator(latents, training=True)
-            return self._discriminator_step(real, generated, 1 + repeats)
+        def discriminator_again():
+            return self._discriminator_step(real, self.generator(latents, training=True))
 
         def goes_on(repeats, loss_g, loss_d):
             return repeat_again(loss_g - loss_d, first_gap, self.margin, repeats, self.max_streak)
@@ -90,7 +89,7 @@ class TwoStepRepeatGAN(TwoStepGAN):
             loss_g, loss_d = tf.cond(
                 first_gap > 0,
                 lambda: (generator_again(), loss_d),
-                lambda: (loss_g, discriminator_again(repeats)),
+                lambda: (loss_g, discriminator_again()),
             )
             return repeats + 1, loss_g, loss_d
 

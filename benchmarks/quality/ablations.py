@@ -59,10 +59,10 @@ class FrozenGAN(BalancedGAN):
 
     frozen = 0
 
-    def update_discriminator(self, forward, turns_before=0):
+    def update_discriminator(self, forward):
         kept = self.discriminator.trainable_variables[: 2 * self.frozen]
         before = [tf.identity(variable) for variable in kept]
-        super().update_discriminator(forward, turns_before)
+        super().update_discriminator(forward)
         for variable, value in zip(kept, before, strict=True):
             variable.assign(value)
 

@@ -81,6 +81,25 @@ def test_other_shapes_take_what_fits(changes):
     assert np.isfinite(pictures_of(gan, 4)).all()
 
 
+@pytest.mark.parametrize(
+    "of_start, wanted",
+    [
+        ({"channels": 1}, {"image_size": 128}),  # colours from grey, with a stage more
+        ({"width": 130}, {"width": 130, "image_size": 96}),  # OpenCV resizes up to 512 channels
+    ],
+)
+def test_a_start_of_any_shape_gives_finite_networks(of_start, wanted):
+    small = {"width": 8, "latent_dim": 8}
+    begins = start.Start("own", start.arrays_of(gan_of(**small | of_start)))
+    gan = gan_of(**small | wanted)
+    size = gan.generator.output_shape[1]
+    samples = np.random.default_rng(0).integers(0, 255, (4, size, size, 3), np.uint8)
+    start.apply_start(gan, begins, samples)
+    pictures = pictures_of(gan, 4)
+    assert pictures.shape == (4, size, size, 3)
+    assert np.isfinite(gan.discriminator(pictures).numpy()).all()
+
+
 def test_larger_pictures_begin_as_enlarged_ones_in_the_colours_of_the_users():
     small, large = gan_of(), gan_of(image_size=256)
     begins = choose_start.load_start("portraits")
