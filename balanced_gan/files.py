@@ -31,7 +31,7 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
     except BaseException as error:  # a full disk, or a second Ctrl-C
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            error.filename = error.filename or str(path)
+            error.filename = str(path)  # not the temporary one, which is gone
         raise
 
 

@@ -227,7 +227,8 @@ class Settings:
     checkpoint_every_minutes: float = setting(
         2.0,
         "Watching",
-        "Minutes between checkpoints; a power cut loses at most this much training.",
+        "Minutes between checkpoints, 0 for one after every step; a power cut loses at most this "
+        "much training.",
         0.0,
         1440,
         resumable=True,

@@ -56,7 +56,7 @@ def test_a_run_with_links_or_pipes_is_not_used(tiny_run, train_py, tmp_path, pla
         code, _, err = train_py(*args)
         assert code == 1 and what in err and name.split("/")[-1] in err
         assert len(err.strip().splitlines()) == 1
-    found, (sentence,) = matching_run(settings)
+    found, _, (sentence,) = matching_run(settings)
     assert found is None and "001-drawn-faces was not considered" in sentence
     code, out, _ = train_py("--TYPE", "list")
     assert code == 0 and "cannot be used" in out

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from itertools import pairwise
 
 import click
@@ -97,13 +98,34 @@ def main() -> None:
         sys.exit("Stopped. What was saved before is still there.")
 
 
+class _Messages:
+    """Standard error whose writes never fail: a full disk, or a closed terminal or pipe, must not
+    end a training."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self):
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
 def _mend_streams() -> None:
     """Makes sure that nothing fails because of where its output goes."""
-    for name in ("stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:  # closed, as by `2>&-`, or a program without a window
             # The lowest free descriptor: where it was closed, the one that is missing.
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):  # a notebook's has none
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and hasattr(stream, "reconfigure"):  # a notebook's has none
             # A name that the terminal cannot show is no error.
             stream.reconfigure(errors="backslashreplace")
+    sys.stderr = _Messages(sys.stderr)

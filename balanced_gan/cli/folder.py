@@ -34,4 +34,4 @@ def folder_of(text):
         raise InputError(f"--path {text} is an archive. Unpack it and name the folder it gives.")
     if path.is_file():
         raise InputError(f"--path {text} is a file. Name its folder: --path {path.parent}")
-    return str(path.resolve())
+    return os.path.realpath(path)  # unlike Path.resolve, it takes a loop of links

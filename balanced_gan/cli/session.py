@@ -40,9 +40,11 @@ def train(settings, run) -> None:
                 "Note:     this file system has no locks; do not train this run from two processes "
                 "at once."
             )
-        if job.skipped:
-            lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in job.skipped)
+        lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in job.skipped)
+        if lines:
             atomic_write(run.path / "skipped.txt", lines.encode())
+        else:
+            (run.path / "skipped.txt").unlink(missing_ok=True)  # they were mended or removed
         click.echo(f"Watch:    {run.report_file}, after a minute; Ctrl-C saves and stops")
         outcome = train(job.settings, run, job.samples)
     _say_outcome(outcome, job.settings, run, kind_of(job.settings).img_num)
@@ -77,6 +79,8 @@ def show(settings, run) -> None:
     job = _prepared(settings)
     if run is None:
         job = _started(job)
+    else:
+        click.echo(f"Run:      {run.path}, would be continued")
     from balanced_gan.training.estimate import estimate
 
     size = estimate(job.settings, job.samples)
@@ -91,8 +95,8 @@ def show(settings, run) -> None:
         f"{size.seconds_per_step * size.steps_per_epoch:.1f} s"
     )
     click.echo(
-        f"Job:      about {size.steps:.0f} batches in {size.minutes:.1f} minutes; "
-        "nothing was written"
+        f"Job:      about {size.steps:.0f} batches in {size.minutes:.1f} minutes"
+        f"{', with those already done' if run else ''}; nothing was written"
     )
     if job.settings.crop == "face":
         from balanced_gan.data.finding import FACES_FOUND
@@ -174,7 +178,7 @@ def _say_outcome(outcome, settings, run, img_num):
     else:
         more = f"--epochs {2 * outcome.epochs}"
         if settings.minutes:
-            more = f"--minutes {2 * settings.minutes:g}"
+            more = f"--minutes {2 * max(settings.minutes, round(outcome.minutes)):g}"
         elif settings.steps:
             more = f"--steps {2 * outcome.steps}"
         if outcome.new_steps:

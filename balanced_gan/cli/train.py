@@ -72,7 +72,7 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
     if values["path"] is not None:
         values["path"] = folder_of(values["path"])
     given = {name: value for name, value in values.items() if _was_given(context, name)}
-    if new and (resume or run_name):
+    if new and (resume or run_name is not None):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
     try:
         settings = Settings(**{**preset_values(values["preset"]), **without_alternatives(given)})
@@ -82,17 +82,13 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
         session.assist(given.get("path"))
         return
     run = None
-    if resume or run_name:
+    if resume or run_name is not None:
         run = find_run(run_name)
         settings = _continued(run, given)
     elif not new:
-        run, unusable = matching_run(settings)
+        run, settings, unusable = matching_run(settings)
         for sentence in unusable:
             click.echo(f"Note:     {sentence}")
-        if run:
-            stored = run.settings()
-            decided = {"precision": stored.precision, "start": stored.start}
-            settings = dataclasses.replace(settings, **decided)
     with workers.local_workers(None if dry_run else worker_count):
         if dry_run:
             session.show(settings, run)

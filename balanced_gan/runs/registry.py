@@ -9,7 +9,7 @@ from pathlib import Path
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable
 from balanced_gan.runs.run import Run
-from balanced_gan.settings import Settings
+from balanced_gan.settings import STARTS, Settings
 from balanced_gan.terminal import program
 
 RUNS = Path("runs")  # in the folder in which the program is started
@@ -26,7 +26,7 @@ def create_run(settings: Settings, label: str) -> Run:
         OSError: if the folder cannot be created.
     """
     label = re.sub(r"[^\w.-]+", "-", label)[:60].strip("-.") or "pictures"
-    number = max((_number(run.name) for run in all_runs()), default=0) + 1
+    number = max((_number(path.name) for path in _numbered_folders()), default=0) + 1
     while True:
         path = RUNS / f"{number:03d}-{label}"
         try:
@@ -47,8 +47,8 @@ def create_run(settings: Settings, label: str) -> Run:
 
 def all_runs() -> list[Run]:
     """Every run, newest first."""
-    folders = [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
-    return [Run(path) for path in sorted(folders, key=lambda p: _number(p.name), reverse=True)]
+    folders = sorted(_numbered_folders(), key=lambda path: _number(path.name), reverse=True)
+    return [Run(path) for path in folders if (path / "settings.json").exists()]
 
 
 def find_run(name: str | None = None) -> Run:
@@ -104,14 +104,14 @@ def refuse_unsafe(run: Run) -> Run:
     return run
 
 
-def matching_run(settings: Settings) -> tuple[Run | None, list[str]]:
+def matching_run(settings: Settings) -> tuple[Run | None, Settings, list[str]]:
     """Finds the newest run that training with these settings would continue.
 
     A precision or start of "auto" matches the one that the run chose.
 
     Returns:
-        `(run, unusable)`: the run, or None; and for each newer run that cannot be used, a
-        sentence that says why.
+        `(run, settings, unusable)`: the run, or None; the settings, with what the run chose; and
+        for each newer run that cannot be used, a sentence that says why.
     """
     unusable = []
     for run in all_runs():
@@ -120,15 +120,20 @@ def matching_run(settings: Settings) -> tuple[Run | None, list[str]]:
         except InputError as error:
             unusable.append(f"Run {printable(run.name)} was not considered. {error}")
             continue
-        decided = {
-            name: getattr(stored, name)
-            for name in ("precision", "start")
-            if getattr(settings, name) == "auto"
-        }
+        decided = {}
+        if settings.precision == "auto":
+            decided["precision"] = stored.precision
+        # For other networks than "light", "auto" is "scratch".
+        if settings.start == "auto" and (stored.start in STARTS or stored.networks != "light"):
+            decided["start"] = stored.start
         asked = dataclasses.replace(settings, **decided)
         if stored.identity() == asked.identity():
-            return run, unusable
-    return None, unusable
+            return run, asked, unusable
+    return None, settings, unusable
+
+
+def _numbered_folders():
+    return [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
 
 
 def _number(name: str) -> int:

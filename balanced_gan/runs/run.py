@@ -144,8 +144,8 @@ class Run:
             found: dict[str, Any] = json.loads(
                 (self.path / "metadata.json").read_text(encoding="utf-8")
             )
-            if isinstance(found["sessions"], list):
-                return found
+            found["sessions"] = [each for each in found["sessions"] if isinstance(each, dict)]
+            return found
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return {"sessions": []}

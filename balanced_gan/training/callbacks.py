@@ -34,26 +34,27 @@ class FileCallback(keras.callbacks.Callback):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
-        self.failing = False
+        self.failing = ""  # the reason for which the last attempt failed
 
     def attempt(self, write: Callable[[], object]) -> None:
-        """Calls `write`. If the disk refuses, says so once and lets training continue.
+        """Calls `write`. If the disk refuses, or a file of the run cannot be read just then, it says
+        so once and training continues.
 
         Raises:
             InputError: if the run folder no longer exists.
         """
         try:
             write()
-            self.failing = False
-        except OSError as error:
+            self.failing = ""
+        except (OSError, InputError) as error:
             if not self.run.path.is_dir():
                 raise InputError(
                     f"The run folder {str(self.run.path)!r} no longer exists, so training stopped."
                 ) from None
+            reason = str(getattr(error, "strerror", None) or error)
             if not self.failing:
-                reason = error.strerror or error
                 say(f"{self.what} could not be written ({reason}); training continues")
-            self.failing = True
+            self.failing = reason
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -138,8 +139,9 @@ class Checkpoints(FileCallback):
         self.attempt(self._save)
         if self.failing:
             raise InputError(
-                f"The last checkpoint could not be saved in {str(self.run.path)!r}. Earlier "
-                "checkpoints are intact. Free some disk space and run the same command again."
+                f"The last checkpoint could not be saved in {str(self.run.path)!r} "
+                f"({self.failing}). Earlier checkpoints, if any, are intact. Once there is space "
+                "and permission to write, run the same command again."
             )
 
     def _save(self):

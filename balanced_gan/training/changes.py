@@ -33,4 +33,4 @@ def what_changed(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     if more == 0:
         return "some pictures are not the same as last time"
     plural = "" if abs(more) == 1 else "s"
-    return f"{abs(more)} picture{plural} {'more' if more > 0 else 'fewer'} than last time"
+    return f"{abs(more)} {'more' if more > 0 else 'fewer'} picture{plural} than last time"

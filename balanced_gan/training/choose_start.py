@@ -54,9 +54,11 @@ def load_start(name: str) -> Start:
         return load_shipped(name)
     try:
         run = find_run(name)
-    except InputError:
+    except InputError as error:
         known = ", ".join(("auto", "scratch", *STARTS))
-        raise InputError(f"start must be {known} or a run. Received: start={name!r}") from None
+        raise InputError(
+            f"start must be {known} or a run. Received: start={name!r}. {error}"
+        ) from None
     settings = run.settings()
     if settings.networks != "light":
         raise InputError(

@@ -39,9 +39,9 @@ def refuse_too_large(gan: BalancedGAN, batch_size: int) -> None:
     needed, there = mebibytes_needed(gan, batch_size), memory.limit() / 2**20
     if needed > there:
         raise InputError(
-            f"This training would need about {needed / 1024:.1f} GiB of memory, and there are "
-            f"{there / 1024:.1f}. A smaller --batch_size, --width or --image_size helps. "
-            f"Received: --batch_size {batch_size}"
+            f"This training would need about {needed / 1024:.1f} GiB of memory, but only "
+            f"{there / 1024:.1f} GiB are available. A smaller --batch_size, --width or "
+            f"--image_size helps. Received: a batch size of {batch_size}"
         )
 
 

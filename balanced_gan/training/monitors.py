@@ -107,6 +107,7 @@ class Health(keras.callbacks.Callback):
         self.run = run
         self.clock = clock
         self.recent: deque[list[float]] = deque(maxlen=_RECENT)
+        self.warned: set[str] = set()  # in this session; on a full disk events.csv does not know
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         row = [float(logs[key]) for key in ("loss_G", "loss_D", "turn_G", "turn_D")]
@@ -141,7 +142,8 @@ class Health(keras.callbacks.Callback):
             event: a word or two that identifies the warning in events.csv.
             sentence: the warning, without a full stop.
         """
-        if event not in [row["event"] for row in self.run.events()]:
+        if event not in self.warned | {row["event"] for row in self.run.events()}:
+            self.warned.add(event)
             say(sentence)
             self.run.add_event(self.model.steps_done, self.clock.seconds(), event, sentence)
 
@@ -190,9 +192,13 @@ class Evaluations(FileCallback):
         if self.rows:  # a run that was too short for the first one needs none at its end
             self._measure()
 
-    def _keep_as_best(self, generator: keras.Model) -> None:
-        self.run.best.path.mkdir(exist_ok=True)
-        save_networks(self.run.best, generator, self.model.discriminator)
+    def _keep(self, row, generator):
+        """The networks first: a row without them would be a best that does not exist."""
+        if row["mmd"] < min((earlier["mmd"] for earlier in self.rows), default=np.inf):
+            self.run.best.path.mkdir(exist_ok=True)
+            save_networks(self.run.best, generator, self.model.discriminator)
+        self.run.save_evaluations([*self.rows, row])
+        self.rows.append(row)
 
     def _measure(self) -> None:
         minutes = self.clock.seconds() / 60
@@ -200,11 +206,8 @@ class Evaluations(FileCallback):
         samples = draw_samples(generator, self.model.latent_prior)
         measured = compare(see(samples), self.real)
         del measured["swd_levels"]
-        best = min((row["mmd"] for row in self.rows), default=np.inf)
-        self.rows.append({"step": self.model.steps_done, "minutes": minutes, **measured})
-        self.attempt(lambda: self.run.save_evaluations(self.rows))
-        if measured["mmd"] < best:
-            self.attempt(lambda: self._keep_as_best(generator))
+        row = {"step": self.model.steps_done, "minutes": minutes, **measured}
+        self.attempt(lambda: self._keep(row, generator))
         if measured["diversity"] < _ALIKE * self.real_diversity:
             self.health.warn(
                 "alike",

@@ -42,7 +42,8 @@ def prepare(settings: Settings | None, path: str | None = None) -> Job:
     replicas = workers.strategy().num_replicas_in_sync
     if settings.balance == "two_step_repeat" and replicas > 1:
         raise InputError(
-            "--balance two_step_repeat works on a single CPU or GPU only. Received: --workers"
+            "--balance two_step_repeat works on a single CPU or GPU only. Received: "
+            f"{replicas} workers or GPUs"
         )
     if path is not None:
         settings = dataclasses.replace(settings, path=path)
@@ -70,7 +71,7 @@ def fitting_batch_size(settings: Settings, count: int) -> int:
     batch_size = min(settings.batch_size, count)
     if batch_size % replicas:
         raise InputError(
-            f"The batch size must be a multiple of the {replicas} workers or GPUs. Received: "
-            f"--batch_size {batch_size}"
+            f"The batch size, here {batch_size}, must be a multiple of the {replicas} workers or "
+            "GPUs. With fewer pictures than --batch_size, it is their number"
         )
     return batch_size

@@ -14,7 +14,9 @@ from balanced_gan.files import atomic_write
 from balanced_gan.model import workers
 from balanced_gan.model.build import build_gan
 from balanced_gan.model.start import apply_start
+from balanced_gan.output.final_plots import write_final_plots
 from balanced_gan.output.kinds import kind_of
+from balanced_gan.runs import machine
 from balanced_gan.runs.checkpoints import all_variables, load_checkpoint
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
@@ -25,6 +27,7 @@ from balanced_gan.training.estimate import last_step_of
 from balanced_gan.training.interrupt import finish_batch_on_interrupt
 from balanced_gan.training.memory_needed import refuse_too_large
 from balanced_gan.training.prepare import fitting_batch_size
+from balanced_gan.views.report import write_report
 
 _LEAST_FACTOR = 1 / 8  # of the learning rates, reached by going back three times
 
@@ -67,9 +70,14 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
                 "A smaller --batch_size, --width or --image_size helps."
             ) from None
         except tf.errors.OpError as error:
-            if workers.cluster().count == 1:
-                raise
-            raise workers.lost_worker(error) from None
+            if workers.cluster().count > 1:
+                raise workers.lost_worker(error) from None
+            if isinstance(error, tf.errors.UnknownError):  # what reading a batch raised
+                raise InputError(
+                    f"A picture could not be read: {error.message.splitlines()[0]}. Run the same "
+                    "command again."
+                ) from None
+            raise
 
 
 def _newest(settings, run, samples):
@@ -125,6 +133,8 @@ def _train(gan, seconds, damaged, settings, run, samples):
     budget = Budget(clock, last_step, settings.minutes)
     budget.set_model(gan)
     if budget.share_done() >= 1:
+        if run:
+            _write_missing_end(run)
         return Outcome(True, step // per_epoch, step, 0, seconds / 60, damaged)
     line = progress.Progress(budget, per_epoch, batch_size)
     of_run = []
@@ -171,8 +181,7 @@ def _run_callbacks(settings, run, samples, clock, budget):
         if len(real) >= FEWEST:
             on_request.append(monitors.Evaluations(run, clock, real, every_minutes, health))
     if settings.tensorboard:
-        log_folder = run.path / "tensorboard"
-        on_request.append(keras.callbacks.TensorBoard(log_folder, update_freq=10))
+        on_request.append(_TensorBoard(run.path / "tensorboard", update_freq=10))
     return [
         health,
         callbacks.History(run, clock, per_epoch),
@@ -184,6 +193,22 @@ def _run_callbacks(settings, run, samples, clock, budget):
         monitors.FinalPlots(run, budget),
         monitors.Report(run, clock),
     ]
+
+
+class _TensorBoard(keras.callbacks.TensorBoard):
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self._global_train_batch = self.model.steps_done  # Keras begins each session at 0
+
+
+def _write_missing_end(run):
+    """Writes what a session that was killed after its last checkpoint had yet to write."""
+    metadata = run.metadata()
+    if metadata["sessions"] and "ended" not in metadata["sessions"][-1]:
+        metadata["sessions"][-1]["ended"] = machine.now()
+        run.save_metadata(metadata)
+        write_final_plots(run)
+        write_report(run)
 
 
 def _real_grid(samples, settings):

@@ -52,11 +52,27 @@ def test_matching_run_is_the_newest_of_the_same_identity(workplace):
     create_run(Settings(seed=2, precision="float32"), "drawn-faces")
     damaged = create_run(Settings(seed=1), "drawn-faces")
     (damaged.path / "settings.json").write_text("{")
-    found, (sentence,) = matching_run(Settings(seed=1, epochs=9))
+    found, settings, (sentence,) = matching_run(Settings(seed=1, epochs=9))
     assert found == newer  # "auto" fits what it once chose
+    assert (settings.precision, settings.epochs) == ("bfloat16", 9)
     assert "Run 004-drawn-faces was not considered." in sentence and "settings.json" in sentence
     assert matching_run(Settings(seed=1, precision="float32"))[0].name.startswith("001")
     assert matching_run(Settings(seed=3))[0] is None
+
+
+def test_auto_does_not_continue_what_it_would_not_have_begun(workplace):
+    for start in ("scratch", "1"):
+        create_run(Settings(start=start), "drawn-faces")
+        assert matching_run(Settings())[0] is None
+    of_others = create_run(Settings(start="scratch", networks="dcgan"), "drawn-faces")
+    assert matching_run(Settings(networks="dcgan"))[0] == of_others
+
+
+def test_a_numbered_folder_without_settings_is_no_run_but_its_number_is_taken(workplace):
+    run = create_run(Settings(), "a")
+    (workplace / "runs" / "007-notes").mkdir()
+    assert find_run() == run
+    assert create_run(Settings(), "b").name == "008-b"
 
 
 @pytest.mark.parametrize("text", [None, "{", '{"margin": -1}', '{"a": 1}', "\x00"])
@@ -70,8 +86,8 @@ def test_damaged_settings_are_one_sentence(tmp_path, text):
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"sessions": "many"}', "\x00"])
 def test_unreadable_metadata_are_no_metadata(workplace, text):
     run = create_run(Settings(), "drawn-faces")
-    run.save_metadata({"sessions": [1]})
-    assert run.metadata() == {"sessions": [1]}
+    run.save_metadata({"sessions": [1, {"ended": "today"}]})
+    assert run.metadata() == {"sessions": [{"ended": "today"}]}
     (run.path / "metadata.json").unlink()
     if text is not None:
         (run.path / "metadata.json").write_text(text)
@@ -96,18 +112,19 @@ def test_history_forgets_what_the_checkpoint_does_not_know(workplace):
 
 
 @pytest.mark.crash
-def test_write_whole_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
+def test_atomic_write_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
     file = tmp_path / "a"
     atomic_write(file, b"old")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full") as refused:
         atomic_write(file, b"new")
+    assert refused.value.filename == str(file)
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.mark.crash
-def test_write_whole_leaves_nothing_of_what_was_stopped(tmp_path):
+def test_atomic_open_leaves_nothing_of_what_was_stopped(tmp_path):
     with pytest.raises(KeyboardInterrupt), atomic_open(tmp_path / "a") as file:
         file.write(b"half")
         raise KeyboardInterrupt

@@ -63,9 +63,13 @@ def full_disk():
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def unreadable():
+    raise InputError("settings.json cannot be used")
+
+
 def test_a_file_that_cannot_be_written_is_said_once_and_training_goes_on(run, capsys):
     grids = monitors.Grids(run, None, 2, [])
-    for write in (full_disk, full_disk, lambda: None, full_disk):
+    for write in (full_disk, unreadable, lambda: None, full_disk):
         grids.attempt(write)
     note = "Note: a grid could not be written (No space left on device); training continues."
     assert capsys.readouterr().err.splitlines() == [note, note]
@@ -83,8 +87,25 @@ def test_without_the_run_folder_training_ends(run):
 def test_the_last_checkpoint_must_be_written(run, monkeypatch):
     checkpoints = callbacks.Checkpoints(run, callbacks.Clock(), 1.0)
     monkeypatch.setattr(checkpoints, "_save", full_disk)
-    with pytest.raises(InputError, match="Earlier checkpoints are intact"):
+    with pytest.raises(InputError, match=r"\(No space left on device\). Earlier checkpoints"):
         checkpoints.on_train_end()
+
+
+def test_a_best_that_could_not_be_kept_is_not_recorded(run, faces, monkeypatch, capsys):
+    monkeypatch.setattr(monitors, "save_networks", lambda *_: full_disk())
+    health = monitors.Health(run, callbacks.Clock())
+    evaluations = monitors.Evaluations(run, callbacks.Clock(), faces[:20], 5, health)
+    evaluations.rows = []
+    evaluations.set_model(SimpleNamespace(discriminator=None))
+    evaluations.attempt(lambda: evaluations._keep({"step": 1, "minutes": 1, "mmd": 0.5}, None))
+    assert "an evaluation could not be written" in capsys.readouterr().err
+    assert evaluations.rows == [] and not run.evaluations_file.exists()
+
+
+def test_on_a_full_disk_a_warning_is_given_once(run, monkeypatch, capsys):
+    monkeypatch.setattr("balanced_gan.runs.run._write_table", lambda *_: full_disk())
+    watch(run, 0.05, 0.01, 0.5)
+    assert capsys.readouterr().err.count("both losses are near zero") == 1
 
 
 def watch(run, loss_g, loss_d, turns_g, batches=600):
@@ -122,10 +143,10 @@ def test_sick_training_is_warned_of_once(run, capsys, losses_and_share, event, w
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf])
 def test_a_loss_that_is_no_number_stops_at_once(loss):
-    sanity = callbacks.StopOnNaN()
-    sanity.set_model(SimpleNamespace(steps_done=1))
+    stop = callbacks.StopOnNaN()
+    stop.set_model(SimpleNamespace(steps_done=1))
     with pytest.raises(FloatingPointError, match="a loss was not finite at step 1"):
-        sanity.on_train_batch_end(0, {"loss_G": 0.7, "loss_D": loss})
+        stop.on_train_batch_end(0, {"loss_G": 0.7, "loss_D": loss})
 
 
 def test_grids_come_soon_and_then_ever_more_seldom(run, monkeypatch):

@@ -28,9 +28,9 @@ def test_pictures_that_changed_are_said_and_recorded(train_py, workplace, faces)
         assert code == 0 and "continued" in out
         said += [line for line in err.splitlines() if "last time" in line]
     expected = [
-        "1 picture more than last time",
+        "1 more picture than last time",
         "some pictures are not the same as last time",
-        "1 picture fewer than last time",
+        "1 fewer picture than last time",
     ]
     assert said == [f"Note: {text}." for text in expected]
     events = Run(workplace / "runs/001-faces").events()

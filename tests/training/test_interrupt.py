@@ -17,6 +17,7 @@ def test_signals_that_end_a_process_finish_the_batch(name):
         with finish_batch_on_interrupt(lambda: asked.append(number)):
             os.kill(os.getpid(), number)
             assert asked == [number]
+            assert signal.getsignal(number) == signal.SIG_DFL  # a second one ends it at once
     finally:
         for descriptor, saved in zip((1, 2), terminal, strict=True):
             os.dup2(saved, descriptor)  # which SIGHUP takes away

@@ -142,6 +142,30 @@ def test_a_finished_run_is_left_alone(uninterrupted):
     assert uninterrupted.history_file.read_bytes() == before
 
 
+def test_a_run_that_was_killed_at_its_end_gets_its_end(workplace):
+    run = train(epochs=1)
+    metadata = run.metadata()
+    del metadata["sessions"][-1]["ended"]
+    run.save_metadata(metadata)
+    late = [run.report_file, *(run.path / name for name in ("losses.png", "animation.gif"))]
+    for file in late:
+        file.unlink()
+    assert not go_on(run, Settings(**TINY_SETTINGS, epochs=1)).new_steps
+    assert "ended" in run.metadata()["sessions"][-1]
+    assert all(file.exists() for file in late)
+
+
+def test_pictures_that_can_no_longer_be_read_end_training_in_a_sentence(workplace):
+    class Unreadable(np.ndarray):
+        def __getitem__(self, index):
+            raise OSError("'cache' ended early")
+
+    settings = Settings(**TINY_SETTINGS, epochs=1, start="scratch", evaluate_every_minutes=0)
+    samples = np.zeros((20, 32, 32, 3), np.uint8).view(Unreadable)
+    with pytest.raises(InputError, match=r"could not be read: .*'cache' ended early.* same"):
+        training.train(settings, None, samples)
+
+
 def test_fewer_pictures_than_a_batch(workplace):
     run = train(epochs=3, max_images=3)
     assert len(history(run)) == 3
