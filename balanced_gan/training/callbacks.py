@@ -37,8 +37,7 @@ class FileCallback(keras.callbacks.Callback):
         self.failing = ""  # the reason for which the last attempt failed
 
     def attempt(self, write: Callable[[], object]) -> None:
-        """Calls `write`. If the disk refuses, or a file of the run cannot be read just then, it says
-        so once and training continues.
+        """Calls `write`. If a file cannot be written or read, says so once and lets training go on.
 
         Raises:
             InputError: if the run folder no longer exists.
