@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 Value: TypeAlias = Any  # a number, a NumPy array or a tensor
 
-ACT_AT = 0.5  # share of the margin from which on the generator trains alone
+ACT_AT = 0.5  # share of the margin at which the generator starts to train alone
 TEACHES_FROM = 0.15  # nats: below this gap the discriminator trains alone...
 TEACHES_SHARE = 0.3  # ...or, where the margin is narrow, below this share of it
 

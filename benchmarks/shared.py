@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,7 +71,9 @@ def publish(section: str, *paragraphs: str) -> None:
         section: text of the heading; also how the old text is found.
         *paragraphs: Markdown.
     """
-    command = f"python -m {sys.modules['__main__'].__spec__.name}"
+    words = zip(sys.argv[1:], ["", *sys.argv[1:]], strict=False)
+    words = [word for word, before in words if not {word, before} & {"--data", "--work"}]
+    command = shlex.join(["python", "-m", sys.modules["__main__"].__spec__.name, *words])
     held = os.environ.get("ONEDNN_MAX_CPU_ISA")
     section += f" (held to {held})" if held else ""
     body = "\n\n".join([f"`{command}` on {machine_line()}.", *paragraphs])
@@ -167,19 +171,28 @@ def watch(
             ends the benchmark.
         **kwargs: as in `start`.
     """
-    began, pid, seen = time.monotonic(), 0, False
+    began, pid, seen, peak = time.monotonic(), 0, False, 0.0
     process = start(folder, *options, **kwargs)
     while not pid:
         seconds = time.monotonic() - began
         seen = seen or look(seconds)
         if seconds > longest:
             process.kill()
+        peak = _peak_on_linux(process.pid) or peak
         time.sleep(0.01)
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG if longest < 1e9 or not seen else 0)
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
     if status and longest == 1e9:
         sys.exit(f"train.py {' '.join(map(str, options))} failed")
-    return Watched(process.returncode, time.monotonic() - began, usage.ru_maxrss / MIB)
+    return Watched(process.returncode, time.monotonic() - began, peak or usage.ru_maxrss / MIB)
+
+
+def _peak_on_linux(pid):
+    """MiB; 0 where it is not known. There `ru_maxrss` begins with the peak of the parent."""
+    with suppress(OSError):
+        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        return int(peak[1]) / 1024 if peak else 0.0
+    return 0.0
 
 
 def run_below(folder: Path) -> Run:

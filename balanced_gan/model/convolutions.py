@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 # Largest side of the smaller picture for which `nine_products` is used; beyond, its sums cost more
-# than they save. With `sixteen_products` everywhere, a step takes 1.05 of the time on AVX2
+# than they save. With `sixteen_products` everywhere, a step takes 1.05 times as long on AVX2
 # (benchmarks/speed/layers.py). It is not used in bfloat16, which rounds the products before they
 # are summed: faces kept a dot pattern.
 _NINE_UP_TO = {"float32": 16}

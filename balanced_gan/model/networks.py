@@ -70,7 +70,8 @@ def plain_copy(network: keras.Model) -> keras.Model:
     upsampled = {layer.name for layer in network.layers if isinstance(layer, UpsampledConv2D)}
 
     def copy(layer):
-        # Each of our layers computes the same as the Keras layer that it derives from.
+        # Each of our layers computes the same as the Keras layer that it derives from, apart from
+        # the upsampling, which `call` adds.
         kind = next(base for base in type(layer).__mro__ if base.__module__.startswith("keras."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-# Values are listed even where our default is the same today, so that tuning a default changes none
-# of these systems. None of them averaged its generator, mirrored or augmented.
+# What training depends on is listed even where our default is the same today, so that tuning a
+# default changes none of these systems. None of them averaged its generator, mirrored or augmented.
 _AS_IT_WAS = {
     "mirror": False,
     "augmentation": False,

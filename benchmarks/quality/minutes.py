@@ -115,6 +115,8 @@ def train_and_measure(kind, data, work, moments, seed, features):
 @click.option("--against_pytorch", is_flag=True, help="Train PyTorch's DCGAN for as long, too.")
 @click.option("--image", is_flag=True, help="Keep the pictures as images/minutes.jpg.")
 def main(data, kinds, marks, seen, seed, against_pytorch, image):
+    if seen and against_pytorch:
+        raise click.UsageError("--against_pytorch compares after --minute, not after --seen.")
     data, work = data.resolve(), Path(tempfile.mkdtemp())
     features = perceptual.load_features()
     moments = [(None, each) for each in seen] or [(mark, None) for mark in marks]

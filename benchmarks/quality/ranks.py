@@ -28,7 +28,7 @@ def rank_correlation(one, other):
 
 
 def moments_of_runs(rows):
-    """Pairs of rows of one run, the earlier first. The rows of a run follow one another."""
+    """Pairs of rows of one run, the earlier first, as far as its rows follow one another."""
     runs = itertools.groupby(rows, lambda row: (row["variant"], row["kind"], row["seed"]))
     for _, run in runs:
         for earlier, later in itertools.combinations(run, 2):

@@ -62,8 +62,8 @@ def split(kind, data, folder):
 
 
 def first_with_faces(run, drawn, size):
-    """When the first grid was there on which half of the pictures have a face, in seconds; that of
-    before training does not count, whose faces are the start's."""
+    """Seconds until the first grid on which half of the pictures show a face, and its step. The
+    grid before training is skipped: its faces are the start's."""
     for name, seconds in sorted(drawn.items())[1:]:
         if share_on_grid(run.path / "grids" / name, size) >= 0.5:
             return f"{seconds:.0f} ({name[5:-4].lstrip('0') or '0'})"

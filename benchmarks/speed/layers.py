@@ -24,7 +24,7 @@ from benchmarks.speed.steps import build_preset
 BATCHES = 20  # of each contender a round, turns in alternation
 
 
-def with_kerass(network):
+def with_keras_layers(network):
     """The same network with Keras's `UpSampling2D` and `Conv2D` in place of `UpsampledConv2D`."""
 
     def copy(layer):
@@ -71,7 +71,7 @@ def main(rounds):
             work["the same, all with `sixteen_products`"] = turns(gan())
     plainer = gan()
     plainer = BalancedGAN(
-        with_kerass(plainer.generator), plainer.discriminator, max_streak=1, r1=plainer.r1
+        with_keras_layers(plainer.generator), plainer.discriminator, max_streak=1, r1=plainer.r1
     )
     plainer.compile()
     work["Keras's upsampling, then its convolution"] = turns(plainer)

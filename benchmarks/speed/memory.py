@@ -32,16 +32,11 @@ JOBS = (
 
 @click.command()
 def main():
-    options, peaks = [], []
-    # All are measured before any is estimated: a process starts with the peak of its parent, and
-    # this one grows with every model that it builds.
-    for job in JOBS:
-        options.append([f"--{name}={value}" for name, value in job.items()])
-        with tempfile.TemporaryDirectory() as folder:
-            done = watch(Path(folder), "--steps", 20, "--precision", "float32", *options[-1])
-        peaks.append(done.peak)
     rows, errors = [], []
-    for job, words, measured in zip(JOBS, options, peaks, strict=True):
+    for job in JOBS:
+        words = [f"--{name}={value}" for name, value in job.items()]
+        with tempfile.TemporaryDirectory() as folder:
+            measured = watch(Path(folder), "--steps", 20, "--precision", "float32", *words).peak
         values = preset_values(job.get("preset", "balanced")) | job
         settings = Settings(**values | {"precision": "float32"})
         estimated = mebibytes_needed(build_gan(settings), settings.batch_size)

@@ -76,9 +76,10 @@ def main(preset, batch_size):
     total = sum(kinds.values())
     publish(
         "Where the time of a step goes",
-        f"`--preset {preset}`, {precision}, batch {batch_size}: {1000 * before:.0f} ms a batch "
-        f"({1000 * during:.0f} while profiled), mean of {BATCHES} batches. Operations run side by "
-        "side on two threads, so their times add up to more than that.",
+        f"The networks of `--preset {preset}`, trained by the rule, {precision}, batch "
+        f"{batch_size}: {1000 * before:.0f} ms a batch ({1000 * during:.0f} while profiled), mean "
+        f"of {BATCHES} batches. Operations run side by side on two threads, so their times add up "
+        "to more than that.",
         table(
             "what | ms a batch | share",
             [

@@ -35,7 +35,7 @@ def test_label_noise_makes_certainty_cost():
     np.testing.assert_allclose(discriminator_loss(best, -best, 0.2), entropy, rtol=1e-5)
 
 
-def test_slope_penalty_is_r1_at_64_pixels_and_the_same_for_the_same_change_at_any_size():
+def test_r1_penalty_is_r1_at_64_pixels_and_the_same_for_the_same_change_at_any_size():
     random = np.random.default_rng(0)
     gradients = random.standard_normal((5, 64, 64, 3)).astype("float32")
     theirs = 0.5 * np.mean(np.sum(gradients**2, axis=(1, 2, 3)))
