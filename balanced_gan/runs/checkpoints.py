@@ -15,7 +15,7 @@ from balanced_gan.model.gan import BalancedGAN
 from balanced_gan.model.networks import plain_copy
 from balanced_gan.runs.run import Run
 
-KEPT_CHECKPOINTS = 3  # about 42 MB each, with the default networks at 64x64
+KEPT_CHECKPOINTS = 3  # about 25 MB each, with the default networks at 64x64
 
 
 def save_checkpoint(run: Run, gan: BalancedGAN, seconds: float) -> None:

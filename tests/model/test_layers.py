@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from balanced_gan.model import convolutions
 from balanced_gan.model.layers import UpsampledConv2D
 
 
@@ -29,3 +30,14 @@ def test_upsampled_convolution_is_upsampling_and_convolution(side):
         *(gradients_of(each, x, weights) for each in (layer, expected)), strict=True
     ):
         np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5 * np.abs(kerass).max())
+
+
+def test_bfloat16_never_sums_rounded_products(monkeypatch):
+    used = []
+    for name in ("nine_products", "sixteen_products"):
+        monkeypatch.setattr(convolutions, name, lambda *_, name=name: used.append(name))
+    for dtype in ("float32", "bfloat16"):
+        convolutions.upsample_and_convolve(
+            tf.ones((1, 4, 4, 2), dtype), tf.ones((3, 3, 2, 3), dtype)
+        )
+    assert used == ["nine_products", "sixteen_products"]
