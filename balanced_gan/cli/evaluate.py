@@ -47,21 +47,31 @@ def command(run_name, best, path, seed, inception_weights):
         click.echo(f"Note:     cannot check for copies. {error}")
     held_out = None
     if path is None:
-        against = f"{len(trained)} training pictures, which flatters; better: --path UNSEEN"
+        against = f"{_some_of(trained)} training pictures, which flatters; better: --path UNSEEN"
     else:
         others = dataclasses.replace(settings, path=held_out_path, max_images=None)
         held_out, skipped = kinds.Images(others).load()
         for name, reason in skipped:
             click.echo(f"Skipped:  {printable(name)} ({reason})")
-        against = f"{len(held_out)} held-out pictures"
+        against = f"{_some_of(held_out)} held-out pictures"
+        if trained is not None:
+            against += f"; copies are looked for among {_some_of(trained)} training pictures"
     click.echo(f"Run:      {run.path}{', at its best' if best else ''}")
     click.echo(f"Compared: {evaluate.SAMPLES} samples with {against}")
     inception = features.inception(inception_weights) if inception_weights else None
     if inception is None:
-        click.echo("Note:     no FID and KID; --inception_weights download fetches what they need")
+        click.echo("Note:     no FID or KID; --inception_weights download fetches what they need")
     report = evaluate.evaluate_run(run, best, trained, held_out, inception, seed)
     click.echo(f"\n{report}\n")
     if trained is not None:
         nearest = run.path / "nearest.png"
-        click.echo(f"Look at:  {nearest}: samples, and the training picture nearest")
+        click.echo(f"Look at:  {nearest}: samples, each above the training picture nearest to it")
     click.echo(f"Numbers:  {run.path / 'metrics.json'}")
+
+
+def _some_of(pictures):
+    """How many of them are used."""
+    from balanced_gan.evaluation.evaluate import MOST
+
+    count = len(pictures)
+    return f"{MOST:,} of {count:,}" if count > MOST else f"{count:,}"

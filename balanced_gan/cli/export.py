@@ -25,11 +25,12 @@ def command(run_name, best, kind, out):
     """Write the generator for use in other programs, with an example of how to use it."""
     run = find_run(run_name)
     with quiet_import():
-        from balanced_gan.output import kinds
+        from balanced_gan.output import kinds, sampling
         from balanced_gan.views import export
 
         kinds.require_images(run, "only pictures are exported")
-        path, difference = export.export(run, best, kind, Path(out or run.path / "export"))
+        folder = sampling.free_folder(Path(out)) if out else run.path / "export"
+        path, difference = export.export(run, best, kind, folder)
     click.echo(f"Written:  {path}")
     click.echo(f"Checked:  16 latents, largest difference {difference:.2f} levels of 255")
     click.echo(f"To use:   {path.parent / f'use_{kind}.py'}")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from balanced_gan.files import replace
 
-_FORMAT = 1  # raise it when the same files would give other pixels
+_FORMAT = 2  # raise it when the same files would give other pixels
 _KEPT_DAYS = 30  # since the last use
 
 
@@ -64,7 +64,8 @@ class StoredPictures:
         with self._alone:
             for picture, number in zip(pictures, numbers.ravel(), strict=True):
                 self._file.seek(int(number) * picture.nbytes)
-                self._file.readinto(picture)
+                if self._file.readinto(picture) != picture.nbytes:
+                    raise OSError(f"{self._file.name!r} ended early")
         return found
 
 

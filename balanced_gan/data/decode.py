@@ -21,7 +21,7 @@ from balanced_gan.data.finding import MOST_MEGAPIXELS
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
 _END_OF_JPEG = b"\xff\xd9"
 _USED_RANGE = 1 / 4  # of a deep picture's possible values; one that uses less is stretched
-_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
+_BRANDS = {b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF"}
 
 
 class UnusablePictureError(ValueError):
@@ -61,11 +61,11 @@ def decode(data: bytes, image_size: float, reduce: bool = True) -> NDArray[np.ui
     if header and header.width * header.height > MOST_MEGAPIXELS * 1e6:
         raise UnusablePictureError(_TOO_LARGE)
     if header is None:  # such as floating-point TIFF, which OpenCV can read
-        return _deep_or_plain(data)
+        return _decode_deep(data, None)
     if header.format in ("JPEG", "MPO"):
         return _decode_jpeg(data, header, image_size, reduce)
     if header.mode[0] in "IF" or _is_deep(header):
-        return _upright(_deep_or_plain(data), header)
+        return _decode_deep(data, header)
     return _decode_with_pillow(header)
 
 
@@ -82,6 +82,8 @@ def _read_header(data: bytes) -> Image.Image | None:
         return Image.open(io.BytesIO(data), formats=known_formats())
     except Image.DecompressionBombError:
         raise UnusablePictureError(_TOO_LARGE) from None
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow raises a dozen kinds for damaged headers
         found = what_it_is(data)
         if found:
@@ -92,8 +94,8 @@ def _read_header(data: bytes) -> Image.Image | None:
 
 
 def _is_deep(header: Image.Image) -> bool:
-    """Whether colours have 16 bits, of which Pillow would keep the upper eight."""
-    return ";16" in str(getattr(header, "tile", [])[:1])
+    """Whether colours have 16 bits, of which Pillow would keep eight. OpenCV has no CMYK."""
+    return header.mode != "CMYK" and ";16" in str(getattr(header, "tile", [])[:1])
 
 
 @functools.cache
@@ -112,7 +114,9 @@ def known_formats() -> tuple[str, ...]:
 def what_it_is(data: bytes) -> str | None:
     """What a file is that is not a picture that can be read; None if that is unknown."""
     brand = _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
-    if brand == "HEIC":
+    if brand in known_formats():
+        return "cut short or damaged"
+    if brand == "HEIF":
         return "HEIC, an iPhone's format: python -m pip install pillow-heif"
     if brand == "AVIF":
         return "AVIF, which needs a newer Pillow: python -m pip install -U pillow"
@@ -129,15 +133,19 @@ def _decode_jpeg(
 ) -> NDArray[np.uint8]:
     """By OpenCV, which applies the orientation, at a reduced scale where that is enough."""
     data = _with_end_mark(data)
-    profile = profile_of(header)
-    if profile and header.mode == "CMYK":
+    if header.mode == "CMYK" and profile_of(header):
         return _decode_with_pillow(header)
     flags = _reduced_flags(min(header.size), image_size) if reduce else cv2.IMREAD_COLOR
-    picture = np.asarray(_opencv(data, flags), np.uint8)
-    if profile and header.mode == "RGB":
-        in_srgb = to_srgb(Image.fromarray(picture[:, :, ::-1]), profile)
-        picture = np.ascontiguousarray(np.asarray(in_srgb)[:, :, ::-1])
-    return picture
+    return _in_srgb(np.asarray(_opencv(data, flags), np.uint8), header)
+
+
+def _in_srgb(picture: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) as OpenCV decodes it, with its profile's colours converted."""
+    profile = profile_of(header)
+    if not profile or header.mode not in ("RGB", "RGBA"):
+        return picture
+    in_srgb = to_srgb(Image.fromarray(picture[:, :, ::-1]), profile)
+    return np.ascontiguousarray(np.asarray(in_srgb)[:, :, ::-1])
 
 
 def _reduced_flags(shorter_side: int, image_size: float) -> int:
@@ -175,40 +183,45 @@ def _with_end_mark(data: bytes) -> bytes:
     return stored + _END_OF_JPEG
 
 
-def _deep_or_plain(data: bytes) -> NDArray[np.uint8]:
+def _decode_deep(data: bytes, header: Image.Image | None) -> NDArray[np.uint8]:
     """By OpenCV as it is stored: pictures of 16 bits and more are scaled to 8."""
     picture = _opencv(data, cv2.IMREAD_UNCHANGED)
     if picture.ndim == 2:
         picture = picture[:, :, None]
-    whole_numbers = picture.dtype.kind in "iu"
-    alpha = None
-    if picture.shape[2] == 4 and whole_numbers:
-        alpha = picture[:, :, 3:].astype(np.float32) / np.iinfo(picture.dtype).max
     colours = picture[:, :, :3] if picture.shape[2] > 2 else picture[:, :, :1]
     if picture.dtype != np.uint8:
-        colours = _to_8_bits(colours)
-    colours = np.broadcast_to(colours, (*colours.shape[:2], 3)).astype(np.float32)
-    if alpha is not None:
-        colours = colours * alpha + 255 * (1 - alpha)
-    return np.ascontiguousarray(np.rint(colours)).astype(np.uint8)
+        colours = _to_8_bits(np.ascontiguousarray(colours))
+    colours = np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
+    if header and getattr(header, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # 0 is white
+        colours = 255 - colours
+    if header:
+        colours = _in_srgb(colours, header)
+    if picture.shape[2] == 4 and picture.dtype.kind in "iu":
+        alpha = picture[:, :, 3:] * np.float32(1 / np.iinfo(picture.dtype).max)
+        colours = np.rint(255 + (colours - np.float32(255)) * alpha).astype(np.uint8)
+    if header and header.format != "TIFF":  # which OpenCV has turned
+        return _upright(colours, header)
+    return colours
 
 
-def _to_8_bits(values: NDArray[Any]) -> NDArray[np.float32]:
+def _to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Values of any type in [0, 255]: of their type's range, or stretched if they use little of it,
-    as 12 bits stored in 16 do.
+    as 12 bits stored in 16 do. OpenCV needs a fifth of NumPy's memory and time for this.
 
     Raises:
         UnusablePictureError: if some are not finite.
     """
-    if not np.isfinite(values).all():
-        raise UnusablePictureError("a picture with values that are no numbers")
     lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite([lowest, highest]).all():
+        raise UnusablePictureError("a picture with values that are no numbers")
     most = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
-    used = highest - lowest
+    used, least = highest - lowest, 0.0
     if lowest < 0 or highest > most or 0 < used < _USED_RANGE * most:
-        most = used or 1.0  # a flat picture out of range becomes black
-        values = values.astype(np.float64) - lowest
-    return np.asarray(values * (255 / most), np.float32)
+        least, most = lowest, used or 1.0  # a flat picture out of range becomes black
+        if values.dtype.itemsize > 2:  # OpenCV's 32 bits are too few to subtract afterwards
+            values, least = values - least, 0.0
+    scaled = cv2.convertScaleAbs(values, alpha=255 / most, beta=-least * 255 / most)
+    return np.asarray(scaled, np.uint8).reshape(values.shape)
 
 
 def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
@@ -218,6 +231,8 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises a dozen kinds
+        if "out of memory" in str(error):
+            raise MemoryError from None
         cut = "truncated" in str(error).lower()
         raise UnusablePictureError("cut short" if cut else "damaged") from None
     picture = _turned(picture)
@@ -259,7 +274,7 @@ def _damaged_exif_ignored() -> Iterator[None]:
         pass
 
 
-_ORIENTATION = 0x0112  # EXIF's tag
+_PHOTOMETRIC, _ORIENTATION = 0x0106, 0x0112  # tags of TIFF and EXIF
 
 
 def _opencv(data: bytes, flags: int) -> NDArray[Any]:

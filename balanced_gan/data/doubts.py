@@ -12,15 +12,23 @@ _LOOKED_AT = 5000  # pictures that are searched for duplicates
 _MANY_EQUAL = 0.1  # share of the pictures
 
 
-def different(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures (N, S, S, C) without those equal to an earlier one, in the same order."""
-    first = {digest: number for number, digest in reversed([*enumerate(_digests(pictures))])}
-    return pictures[sorted(first.values())]
+def different(
+    pictures: NDArray[np.uint8], known: NDArray[np.uint8] | StoredPictures | None = None
+) -> NDArray[np.uint8]:
+    """Pictures (N, S, S, C) that equal no earlier one and no known one, in the same order."""
+    seen = set() if known is None else set(_digests(known, len(known)))
+    first = []
+    for number, digest in enumerate(_digests(pictures, len(pictures))):
+        if digest not in seen:
+            seen.add(digest)
+            first.append(number)
+    return pictures[first]
 
 
-def _digests(pictures: NDArray[np.uint8]) -> list[bytes]:
-    """One of each picture, since 5,000 pictures of 256x256 are a gigabyte."""
-    return [sha256(picture).digest() for picture in np.ascontiguousarray(pictures)]
+def _digests(pictures: NDArray[np.uint8] | StoredPictures, count: int) -> list[bytes]:
+    """One of each of the first pictures, since 5,000 pictures of 256x256 are a gigabyte."""
+    parts = (pictures[start : start + 500] for start in range(0, count, 500))
+    return [sha256(picture).digest() for part in parts for picture in np.ascontiguousarray(part)]
 
 
 def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
@@ -35,10 +43,8 @@ def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
             f"{len(samples)} pictures are very few: expect near copies of them. Adding more helps "
             "most, even if they are only similar."
         )
-    count, slices = min(len(samples), _LOOKED_AT), range(0, _LOOKED_AT, 500)
-    equal = count - len(
-        {each for start in slices for each in _digests(samples[start : start + 500])}
-    )
+    count = min(len(samples), _LOOKED_AT)
+    equal = count - len(set(_digests(samples, count)))
     if equal and equal == count - 1:
         found.append("all pictures are identical, so there is nothing else to learn.")
     elif equal > _MANY_EQUAL * count:

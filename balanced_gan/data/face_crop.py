@@ -94,7 +94,10 @@ def _cut(
     border: float,
 ) -> _Picture:
     reach = side * (1 + 2 * border)
-    # Twice the size, then averaged: a warp alone aliases when it shrinks.
+    # To four times the size, then twice, then averaged: a warp alone aliases when it shrinks.
+    scale = min(1.0, 4 * size / reach)
+    picture = _uint8(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    centre, reach = (centre[0] * scale, centre[1] * scale), reach * scale
     turn = cv2.getRotationMatrix2D(centre, roll, 2 * size / reach)
     turn[:, 2] += size - np.array(centre)
     # Outside the picture its edge continues, which avoids black corners.

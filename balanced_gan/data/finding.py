@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from balanced_gan.errors import InputError
 
-MOST_MEGAPIXELS = 120  # in a picture file: more than nearly all cameras have; 360 MB when decoded
+# In a picture file: more than nearly all cameras have; 360 MB decoded; 16 bits take 1.4 GB.
+MOST_MEGAPIXELS = 120
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif"),
     *(".heic", ".heif"),

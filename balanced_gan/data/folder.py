@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -91,7 +92,7 @@ def load_folder(
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
     names, left_out = find_images(root, pattern)
     if not names:
-        raise InputError(_nothing_found(root, names, pattern, left_out))
+        raise InputError(_nothing_found(root, names, pattern, left_out, []))
     shape = image_size, image_size, channels
 
     def read(name: str) -> list[NDArray[np.uint8]] | str:
@@ -103,7 +104,7 @@ def load_folder(
     def read_all(write: Callable[[bytes], object]) -> tuple[list[tuple[str, str]], bool]:
         skipped, count = _read_all(names, max_images or sys.maxsize, read, write)
         if count == 0:
-            raise InputError(_nothing_found(root, names, pattern, left_out))
+            raise InputError(_nothing_found(root, names, pattern, left_out, skipped))
         return skipped, not any(reason.startswith(_FAILED_READS) for _, reason in skipped)
 
     if cache:
@@ -157,15 +158,22 @@ def _read_all(
 
 
 def _nothing_found(
-    root: Path, names: Sequence[str], pattern: str | None, left_out: Sequence[tuple[str, str]]
+    root: Path,
+    names: Sequence[str],
+    pattern: str | None,
+    left_out: Sequence[tuple[str, str]],
+    skipped: Sequence[tuple[str, str]],
 ) -> str:
-    found = f"{len(names)} found, none readable" if names else "none found"
+    found = f"{len(names)} found, none usable" if names else "none found"
+    reasons = Counter(reason for _, reason in skipped).most_common(2)
+    why = "; ".join(f"{reason} ({count})" for reason, count in reasons)
     wanted = f" whose path ends in {pattern!r}" if pattern else ""
     others = len(find_images(root).names) - len(names)
     hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
     return (
         f"No picture to train on: looked below {str(root.resolve())!r} for "
         f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
+        + (f" Reasons: {why}." if why else "")
         + "".join(f" {printable(name)}: {reason}." for name, reason in left_out[:2])
     )
 
@@ -192,16 +200,17 @@ def read_picture(
     # `source_size` counts pixels of the file at its full scale.
     try:
         picture = decode(data, needed, reduce=crop.source_size == (None, None))
-    except UnusablePictureError as unusable:
-        return str(unusable)
-    picture = cut_middle(picture, *crop.source_size)
-    try:
+        picture = cut_middle(picture, *crop.source_size)
         if crop.mode == "face":
             squares = cut_faces(picture, image_size, border, smallest, most)
         else:
             squares = [fit_square(picture, image_size, crop.mode)]
-    except cv2.error:  # one line of pixels, shrunk to nothing
-        return "too thin"
+    except UnusablePictureError as unusable:
+        return str(unusable)
+    except cv2.error as error:
+        if error.code == cv2.Error.STS_NO_MEM:
+            raise MemoryError from None
+        return "too thin"  # one line of pixels, shrunk to nothing
     if not squares:
         return "no face found"
     code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY

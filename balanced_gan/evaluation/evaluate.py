@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 400  # generated pictures behind every metric
 FEWEST = 12  # different real pictures that the nearest-neighbour metrics need
-_MOST = 2000  # real pictures to compare with, so that InceptionV3 takes only minutes
+MOST = 2000  # real pictures to compare with, so that InceptionV3 takes only minutes
 _PAIRS = 20  # in nearest.png
 
 Values = dict[str, Any]  # floats by names of `metrics.METRICS`, and "swd_levels", a list of floats
@@ -82,6 +82,8 @@ def evaluate(
 ) -> tuple[Values, Values]:
     """Judges samples, and judges real pictures in the same way for comparison.
 
+    All pictures of a set differ, and each set has at least twelve.
+
     Args:
         training: the training pictures and, if they were also trained on, their mirror images.
             Empty if the pictures are gone; then copies are not looked for.
@@ -92,24 +94,19 @@ def evaluate(
     Returns:
         `(ours, perfect)`: the values of the samples, and those that a perfect generator would
         get. Both have "memorised" unless `training` is empty.
-
-    Raises:
-        InputError: if there are fewer than twelve real pictures.
     """
     real = training[0] if held_out is None else held_out
-    fewest = min(len(seen.pictures) for seen in (real, *training[:1]))
-    if fewest < FEWEST:
-        raise InputError(
-            f"Evaluating needs at least {FEWEST} different pictures to compare with. "
-            f"Received: {fewest}"
-        )
     if training and held_out is not None:
         ideal = training[0], real
     else:
         half = len(real.pictures) // 2
         ideal = real.part(slice(half)), real.part(slice(half, None))
+    few, others = ideal[0].part(slice(SAMPLES)), ideal[1]
     ours = compare(samples, real, of_inception)
-    perfect = compare(ideal[0].part(slice(SAMPLES)), ideal[1], of_inception)
+    perfect = compare(few, others, of_inception)
+    if of_inception:  # only FIDs of equally many pictures can be compared
+        some = samples.features[: len(few.features)]
+        ours["fid"] = metrics.frechet_distance(some, others.features)
     if training:
         ours["memorised"] = metrics.memorised(
             samples.features,
@@ -198,7 +195,7 @@ def evaluate_run(
         The table for the terminal.
 
     Raises:
-        InputError: see `load_network` and `evaluate`.
+        InputError: see `load_network`; or if there are fewer than twelve real pictures.
     """
     settings = run.settings()
     source = run.source(best)
@@ -207,14 +204,16 @@ def evaluate_run(
     random = np.random.default_rng(seed)
     samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
     trained: list[Seen] = []
+    # Equal pictures are at a distance of 0, and then most metrics are 0 or 1 whatever is made.
     if training is not None:
-        # Equal pictures are at a distance of 0, and then most metrics are 0 or 1 whatever is made.
-        some = different(training[random.permutation(len(training))[:_MOST]])
+        some = _enough(different(training[random.permutation(len(training))[:MOST]]))
         trained = as_trained(some, settings.mirror, extract)
-    unseen = None
+    unseen, note = None, ""
     if held_out is not None:
-        some = different(held_out[random.permutation(len(held_out))[:_MOST]])
-        unseen = see(some, extract)
+        some = held_out[random.permutation(len(held_out))[:MOST]]
+        unseen = see(_not_trained_on(some, training, settings.mirror), extract)
+        if equal := len(some) - len(unseen.pictures):
+            note = f"\nHeld-out pictures left out, as duplicates or trained on: {equal}"
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
     report = {
         "evaluated": now(),
@@ -230,4 +229,24 @@ def evaluate_run(
     atomic_write(run.path / "metrics.json", (json.dumps(report, indent=2) + "\n").encode())
     if trained:
         atomic_write(run.path / "nearest.png", nearest_png(samples, trained))
-    return table(ours, perfect)
+    else:  # an earlier one would pass for this one's
+        (run.path / "nearest.png").unlink(missing_ok=True)
+    return table(ours, perfect) + note
+
+
+def _not_trained_on(
+    pictures: NDArray[np.uint8], training: NDArray[np.uint8] | StoredPictures | None, mirror: bool
+) -> NDArray[np.uint8]:
+    found = different(pictures, training)
+    if mirror:
+        found = different(found[:, :, ::-1], training)[:, :, ::-1]
+    return _enough(found, " that were not trained on")
+
+
+def _enough(pictures: NDArray[np.uint8], which: str = "") -> NDArray[np.uint8]:
+    if len(pictures) < FEWEST:
+        raise InputError(
+            f"Evaluating needs at least {FEWEST} different pictures{which} to compare with. "
+            f"Received: {len(pictures)}"
+        )
+    return pictures

@@ -216,8 +216,8 @@ def density_coverage(samples: Features, real: Features, neighbours: int = 5) -> 
 def diversity(points: Features) -> float:
     """Measures how different pictures are from one another: the median distance of all pairs.
 
-    It is small for a generator that has collapsed to a few pictures. Noise and defects increase
-    it, so it means nothing without precision.
+    It is small for a generator whose pictures are nearly all alike. Defects change it too (noise
+    lowers it, blur raises it), so it means nothing without precision.
 
     Args:
         points: (N, F), at least two.

@@ -179,7 +179,9 @@ def interpolate_files(
             for first in range(0, len(path), _AT_ONCE)
         ]
     )
-    some = pictures[evenly(len(pictures), _GIF_FRAMES)]
+    # A GIF counts time in hundredths of a second, and browsers slow down frames of one hundredth.
+    most = max(1, min(_GIF_FRAMES, 50 * len(pictures) // frames_per_second))
+    some = pictures[evenly(len(pictures), most)]
     strip = pictures[:: -(-len(pictures) // _STRIP)]
     gif_speed = frames_per_second * len(some) / len(pictures)
     files = {

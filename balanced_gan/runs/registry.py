@@ -120,19 +120,18 @@ def matching_run(settings: Settings) -> tuple[Run | None, Settings, list[str]]:
         except InputError as error:
             unusable.append(f"Run {printable(run.name)} was not considered. {error}")
             continue
-        decided = {}
-        if settings.precision == "auto":
-            decided["precision"] = stored.precision
+        asked = settings
+        if asked.precision == "auto":
+            asked = dataclasses.replace(asked, precision=stored.precision)
         # For other networks than "light", "auto" is "scratch".
-        if settings.start == "auto" and (stored.start in STARTS or stored.networks != "light"):
-            decided["start"] = stored.start
-        asked = dataclasses.replace(settings, **decided)
+        if asked.start == "auto" and (stored.start in STARTS or stored.networks != "light"):
+            asked = dataclasses.replace(asked, start=stored.start)
         if stored.identity() == asked.identity():
             return run, asked, unusable
     return None, settings, unusable
 
 
-def _numbered_folders():
+def _numbered_folders() -> list[Path]:
     return [path for path in RUNS.glob("*") if path.is_dir() and _number(path.name)]
 
 

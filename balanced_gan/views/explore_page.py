@@ -83,6 +83,7 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
         _connect_gallery(explorer, page, first_seed, gallery, seed=values[0])
         _connect_saving(explorer, folder, keep, values, said)
         _connect_animation(explorer, folder, (begin, finish, play), values, said, video)
+    page.allowed_paths = [str(folder.resolve())]  # of the videos, if outside the current folder
     return page
 
 
@@ -244,6 +245,7 @@ def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -
     theme = gr.themes.Default().set(body_text_color_subdued="*neutral_500")
     _, address, _ = page.launch(
         theme=theme,
+        allowed_paths=page.allowed_paths,
         server_name="127.0.0.1",
         share=False,
         inbrowser=open_browser,

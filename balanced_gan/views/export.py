@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
-from balanced_gan.files import atomic_write
+from balanced_gan.files import atomic_write, replace
 from balanced_gan.output.sampling import latents_of, load_network
 from balanced_gan.runs.run import Run
 from balanced_gan.terminal import require_package
@@ -65,15 +65,15 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
         run: a run that makes pictures.
         best: whether to use the generator of the best evaluation instead of the newest.
         kind: one of `FORMATS`.
-        folder: where to write; created if missing.
+        folder: where to write; created if missing. An earlier export in it is replaced.
 
     Returns:
         `(path, difference)`: the file or folder, and the largest difference of a pixel from the
         original's over 16 latents, in levels of 255.
 
     Raises:
-        InputError: if a package is missing, or if the difference is above 2; then the export is
-            removed.
+        InputError: if a package is missing, or if the difference is above 2; then an earlier
+            export stays.
     """
     source = run.source(best)
     generator = load_network(source, source.generator_file)
@@ -82,14 +82,18 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
     expected = np.asarray(generator(latents))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / {"saved_model": "saved_model"}.get(kind, f"generator.{kind}")
-    found = _WRITERS[kind](generator, source.generator_file, path, latents)
-    difference = float(abs(np.asarray(found, np.float32) - expected).max() * 127.5)
-    if not difference <= _TOLERATED:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-        raise InputError(
-            f"The {kind} file made different pictures from the original, by up to "
-            f"{difference:.1f} levels of 255, and was removed."
-        )
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        written = Path(place, path.name)
+        found = _WRITERS[kind](generator, source.generator_file, written, latents)
+        difference = float(abs(np.asarray(found, np.float32) - expected).max() * 127.5)
+        if not difference <= _TOLERATED:
+            raise InputError(
+                f"The {kind} file made different pictures from the original, by up to "
+                f"{difference:.1f} levels of 255, and was not kept."
+            )
+        if path.is_dir():
+            shutil.rmtree(path)
+        replace(written, path)
     draw = f"latents = np.float32(np.random.standard_normal((4, {latents.shape[1]})))"
     if prior == "uniform":
         draw = f"latents = np.float32(np.random.uniform(-1, 1, (4, {latents.shape[1]})))"
@@ -112,7 +116,6 @@ def _write_saved_model(
 ) -> Any:
     import tensorflow as tf
 
-    shutil.rmtree(path, ignore_errors=True)
     generator.export(path, verbose=False)
     loaded = tf.saved_model.load(str(path))  # kept, since its variables live only as long
     return loaded.serve(latents)
@@ -130,7 +133,8 @@ def _write_tflite(
     with tempfile.TemporaryDirectory() as folder:
         generator.export(folder, input_signature=[one], verbose=False)
         atomic_write(path, tf.lite.TFLiteConverter.from_saved_model(folder).convert())
-    interpreter = tf.lite.Interpreter(str(path))
+    # Not by its path: on Windows TFLite opens none with letters such as an umlaut.
+    interpreter = tf.lite.Interpreter(model_content=path.read_bytes())
     interpreter.allocate_tensors()
     ends = interpreter.get_input_details(), interpreter.get_output_details()
     number, made = (end[0]["index"] for end in ends)

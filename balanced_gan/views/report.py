@@ -46,13 +46,18 @@ def seconds_between_reports(took: float) -> float:
 
 def write_report(run: Run) -> Path:
     """Writes report.html into a run's folder, and returns its path."""
-    atomic_write(run.report_file, _page([run], f"Run {run.name}").encode())
+    _write(run.report_file, _page([run], f"Run {run.name}"))
     return run.report_file
 
 
 def write_comparison(runs: Sequence[Run], file: Path) -> None:
     """Writes a page that shows several runs side by side."""
-    atomic_write(file, _page(runs, "Comparison of runs").encode())
+    _write(file, _page(runs, "Comparison of runs"))
+
+
+def _write(file: Path, page: str) -> None:
+    # The settings may name a folder in another encoding, which UTF-8 cannot express.
+    atomic_write(file, page.encode(errors="backslashreplace"))
 
 
 def _page(runs: Sequence[Run], title: str) -> str:
@@ -83,13 +88,13 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
     """What the page says about one run; `history` is from `numbers_of`."""
     settings = run.settings()
     metadata = run.metadata()
-    sessions = [s for s in metadata["sessions"] if isinstance(s, dict)]
-    measured = (s.get("images_per_second") for s in sessions)
-    speeds = [speed for speed in measured if isinstance(speed, (int, float))]
+    sessions = metadata["sessions"]
     steps, seconds = history[-1, :2] if len(history) else (0, 0.0)
     steps = int(steps)
+    pictures_seen = run.pictures_seen(steps)
     standing = _standing(run, settings, metadata, history)
     changed, unchanged = _settings(settings)
+    measured, quality = _quality(run)
     return {
         "name": run.name,
         "state": state(standing),
@@ -98,17 +103,18 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
         # "auto": from a version that had no starts yet
         "start": None if settings.start in ("scratch", "auto") else settings.start,
         "batches": f"{steps:,}",
-        "pictures_seen": f"{run.pictures_seen(steps):,}",
+        "pictures_seen": f"{pictures_seen:,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",
         "program": program(),
         "more_minutes": round(seconds / 60) + 60,
-        "speed": f"{np.median(speeds):.0f}" if speeds else None,
+        "speed": f"{pictures_seen / seconds:.0f}" if seconds else None,
         "machine": sessions[-1].get("machine") if sessions else None,
         "real": _inline(run.grid_file("real")),
         "frames": _frames(run, steps, ended=standing.ended),
         "changed": changed,
         "unchanged": unchanged,
-        "quality": _quality(run),
+        "measured": measured,
+        "quality": quality,
         "nearest": _inline(run.path / "nearest.png"),
         "events": run.events(),
     }
@@ -128,7 +134,6 @@ def _standing(
 ) -> Standing:
     """What the verdict on a run depends on."""
     last = metadata["sessions"][-1] if metadata["sessions"] else {}
-    last = last if isinstance(last, dict) else {}
     evaluations = [(row["minutes"], row["mmd"]) for row in run.evaluations(np.inf)]
     return Standing(
         name=run.name,
@@ -223,14 +228,16 @@ def _differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
     return [(name, values) for name, values in rows if len(set(map(repr, values))) > 1]
 
 
-def _quality(run: Run) -> list[tuple[str, ...]]:
-    """Rows of `(metric, samples, real, better, meaning)` from metrics.json; none if unreadable."""
+def _quality(run: Run) -> tuple[str, list[tuple[str, ...]]]:
+    """Which networks were measured, and rows of `(metric, samples, real, better, meaning)`,
+    from metrics.json; no rows if unreadable."""
     from balanced_gan.evaluation.metrics import METRICS
 
     try:
         report = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
         ours, perfect = report["generated"], report["real"]
-        return [
+        when = report["evaluated"][:16].replace("T", " ")
+        return f"The {report['generator']} networks as of {when} UTC.", [
             (
                 name,
                 f"{float(ours[name]):.3g}",
@@ -242,4 +249,4 @@ def _quality(run: Run) -> list[tuple[str, ...]]:
             if name in ours and name in perfect
         ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+        return "", []

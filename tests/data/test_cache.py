@@ -87,7 +87,7 @@ def test_a_folder_without_pictures_leaves_nothing(tmp_path, store):
         load(tmp_path, store)
     assert not store.exists()
     (tmp_path / "bad.jpg").touch()
-    with pytest.raises(InputError, match="none readable"):
+    with pytest.raises(InputError, match="none usable"):
         load(tmp_path, store)
     assert list(store.iterdir()) == []
 
@@ -132,6 +132,14 @@ def test_stored_pictures_are_indexed_like_an_array(folder, store, faces):
         stored[5]
     a, b = (np.stack(list(batches(some, 2, 0, True).take(6))) for some in (stored, faces[:5]))
     np.testing.assert_array_equal(a, b)
+
+
+def test_a_file_that_shrinks_gives_no_pictures(folder, store):
+    stored = load(folder, store)[0]
+    os.truncate(next(store.glob("*/pictures.raw")), 4 * 32 * 32 * 3 + 1)
+    assert stored[3].shape == (32, 32, 3)
+    with pytest.raises(OSError, match="ended early"):
+        stored[4]
 
 
 def test_a_read_that_failed_is_tried_again(folder, store, faces, monkeypatch):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from balanced_gan.data.decode import UnusablePictureError, decode
+from balanced_gan.data import decode as decode_module
+from balanced_gan.data.decode import UnusablePictureError, decode, known_formats
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 WHITE = (255, 255, 255)
@@ -72,16 +73,41 @@ def test_every_orientation_of_every_format(kind, alpha, orientation):
     assert_corners(picture, expected)
 
 
-def test_orientation_of_a_deep_picture():
+def deep_png(picture, chunk, **options):
+    """A PNG of 16 bits with a chunk of the one of 8 bits that Pillow writes with these options."""
+    deep = np.asarray(picture).astype(np.uint16) * 257
+    png = cv2.imencode(".png", deep[:, :, ::-1])[1].tobytes()
+    shallow = encoded(picture, "PNG", **options)
+    at = shallow.index(chunk) - 4
+    length = 12 + struct.unpack(">I", shallow[at : at + 4])[0]
+    return png[:33] + shallow[at : at + length] + png[33:]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_orientation_of_a_deep_picture(orientation):
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    deep = np.asarray(quadrants()).astype(np.uint16) * 257
-    png = bytearray(cv2.imencode(".png", deep[:, :, ::-1])[1].tobytes())
-    turned = encoded(quadrants(), "PNG", exif=exif)
-    at = turned.index(b"eXIf") - 4
-    length = 12 + struct.unpack(">I", turned[at : at + 4])[0]
-    data = bytes(png[:33]) + turned[at : at + length] + bytes(png[33:])
-    assert_corners(decode(data, 64), UPRIGHT[6])
+    exif[ORIENTATION] = orientation
+    data = deep_png(quadrants(), b"eXIf", exif=exif)
+    assert_corners(decode(data, 64), UPRIGHT[orientation])
+    for bits, most in ((np.uint16, 65535), (np.float32, 1)):
+        grey = np.asarray(quadrants())[:, :, 0] // 2 + np.asarray(quadrants())[:, :, 1] // 4
+        deep = Image.fromarray((grey / 255 * most).astype(bits))
+        expected = [[red // 2 + green // 4] * 3 for red, green, _ in UPRIGHT[orientation]]
+        assert_corners(decode(encoded(deep, "TIFF", exif=exif), 64), np.array(expected))
+
+
+def test_a_deep_tiff_in_which_0_is_white_and_one_in_cmyk():
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
+    data = encoded(Image.fromarray(ramp), "TIFF")
+    white, photometric = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (0, 1))
+    assert photometric in data
+    row = decode(data.replace(photometric, white), 64)[32, :, 0].astype(int)
+    assert row[0] >= 254 and row[-1] <= 1
+    cyan = np.tile(np.array([0, 0, 65535, 0], np.uint16), (64, 64, 1))  # OpenCV's order
+    data = cv2.imencode(".tiff", cyan)[1].tobytes()
+    rgb, cmyk = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (2, 5))
+    assert rgb in data
+    assert decode(data.replace(rgb, cmyk), 64)[32, 32, ::-1].tolist() == [0, 255, 255]
 
 
 JPEG = encoded(quadrants().resize((256, 192)), "JPEG", quality=90)
@@ -145,8 +171,12 @@ def test_colours_of_a_profile_are_converted(kind):
     swapped = swapped.replace("sRGB".encode("utf-16-be"), "odd!".encode("utf-16-be"))
     assert swapped != srgb
     red = Image.new("RGB", (64, 64), RED)
-    found = decode(encoded(red, kind, icc_profile=swapped), 64)[32, 32, ::-1].astype(int)
-    assert abs(found - GREEN).max() <= 12, found
+    data = [encoded(red, kind, icc_profile=swapped)]
+    if kind == "PNG":
+        data.append(deep_png(red, b"iCCP", icc_profile=swapped))
+    for each in data:
+        found = decode(each, 64)[32, 32, ::-1].astype(int)
+        assert abs(found - GREEN).max() <= 12, found
 
 
 @pytest.mark.parametrize("kind", [".png", ".tiff"])
@@ -171,9 +201,6 @@ def test_a_flat_deep_picture_keeps_its_grey():
     assert abs(decode(cv2.imencode(".png", grey)[1].tobytes(), 64).astype(int) - 156).max() <= 1
 
 
-HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
-
-
 @pytest.mark.parametrize(
     "data, reason",
     [
@@ -188,9 +215,16 @@ def test_files_are_named_for_what_they_are(data, reason):
         decode(data, 64)
 
 
-def test_heic_says_what_to_install():
-    with pytest.raises(UnusablePictureError, match=r"damaged|pip install pillow-heif"):
-        decode(HEIC, 64)
+@pytest.mark.parametrize(
+    "brand, name, package", [(b"heic", "HEIF", "pillow-heif"), (b"avif", "AVIF", "-U pillow")]
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_to_install_is_said_only_if_it_is_missing(monkeypatch, brand, name, package, known):
+    formats = ("PNG", name) if known and name in known_formats() else ("PNG",)
+    monkeypatch.setattr(decode_module, "known_formats", lambda: formats)
+    reason = "cut short or damaged" if name in formats else f"python -m pip install {package}"
+    with pytest.raises(UnusablePictureError, match=reason):
+        decode(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + bytes(200), 64)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")

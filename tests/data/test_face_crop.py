@@ -78,6 +78,14 @@ def test_margin_keeps_more_around(portraits):
     assert abs(inner.astype(int) - near).mean() < 20
 
 
+def test_a_close_up_is_averaged(monkeypatch):
+    found = [((600.0, 600.0), 600.0, 10.0)]
+    monkeypatch.setattr("balanced_gan.data.face_crop.find_faces", lambda *args: found)
+    noise = np.random.default_rng(0).choice(np.uint8([0, 255]), (1200, 1200, 1)).repeat(3, 2)
+    (face,) = cut_faces(noise, 64, 0.3, 0.05, 1)
+    assert face.std() < 15  # 127 / 15, since each pixel stands for 15 x 15; 30 with aliasing
+
+
 def test_no_face_no_picture():
     assert cut_faces(snapshot([], []), 64, 0.3, 0.05, 3) == []
     assert cut_faces(np.zeros((3, 5, 3), np.uint8), 64, 0.3, 0.05, 3) == []

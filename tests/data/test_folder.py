@@ -124,10 +124,34 @@ def test_no_folder_and_no_picture_say_what_was_looked_for(tmp_path):
     with pytest.raises(InputError, match=r"below '.*jpg, jpeg, .*png, .* none found"):
         load(tmp_path)
     (tmp_path / "x.jpg").touch()
-    with pytest.raises(InputError, match="1 found, none readable"):
+    (tmp_path / "y.jpg").touch()
+    (tmp_path / "z.jpg").write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(InputError, match=r"3 found, none usable.* an empty file \(2\); a Git"):
         load(tmp_path)
     with pytest.raises(InputError, match=r"ends in '\*F.png'"):
         load(tmp_path, pattern="*F.png")
+
+
+NO_MEMORY = cv2.error("")
+NO_MEMORY.code = cv2.Error.STS_NO_MEM
+
+
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        ("PIL.Image.open", MemoryError()),
+        ("PIL.ImageFile.ImageFile.load", OSError("out of memory error when reading image file")),
+        ("balanced_gan.data.folder.fit_square", NO_MEMORY),
+    ],
+)
+def test_a_lack_of_memory_is_not_taken_for_a_bad_file(tmp_path, monkeypatch, call, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    flat(1, 2, 3).save(tmp_path / "a.png")
+    monkeypatch.setattr(call, fail)
+    with pytest.raises(MemoryError):
+        folder_module.read_picture(tmp_path / "a.png", 32, 3, "center")
 
 
 def test_alpha_is_composited_on_white(tmp_path):

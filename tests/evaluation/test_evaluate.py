@@ -40,7 +40,7 @@ def test_evaluate_from_the_command_line(train_py, tiny_run, held_out, no_downloa
     code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
     assert code == 0
     assert "20 held-out pictures" in out and "torn.png" in out
-    assert "no FID and KID; --inception_weights download" in out
+    assert "no FID or KID; --inception_weights download" in out
     run = tiny_run.path
     report = json.loads((run / "metrics.json").read_text())
     assert report["held_out"] == report["training"] == 20
@@ -83,6 +83,35 @@ def test_equal_pictures_are_compared_once(train_py, workplace):
     assert np.array_equal(different(np.concatenate([some, some[::-1]])), some)
 
 
+def test_held_out_pictures_that_were_trained_on_do_not_count(train_py, tiny_run, held_out, faces):
+    for number in range(5):
+        picture = faces[number, :, ::-1] if number % 2 else faces[number]
+        (held_out / f"known-{number}.png").write_bytes(encode_png(np.ascontiguousarray(picture)))
+    code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
+    assert code == 0 and "with 25 held-out pictures" in out
+    assert "left out, as duplicates or trained on: 5\n" in out
+    assert json.loads((tiny_run.path / "metrics.json").read_text())["held_out"] == 20
+    for number in range(20):
+        (held_out / f"{number}.png").unlink()
+    code, _, err = train_py("--TYPE", "evaluate", "--path", held_out)
+    assert code == 1 and "12 different pictures that were not trained on" in err
+    assert "Received: 0" in err
+
+
+def test_without_training_pictures_no_earlier_pairs_stay(tiny_run):
+    (tiny_run.path / "nearest.png").touch()
+    evaluate.evaluate_run(tiny_run, False, None, draw_faces(32, 3, 40)[20:])
+    assert not (tiny_run.path / "nearest.png").exists()
+
+
+def test_it_is_said_how_many_of_many_pictures_are_compared(
+    train_py, tiny_run, held_out, monkeypatch
+):
+    monkeypatch.setattr(evaluate, "MOST", 15)
+    _, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
+    assert "with 15 of 20 held-out pictures; copies are looked for among 15 of 20 training" in out
+
+
 def test_evaluate_says_what_it_cannot_do(train_py, workplace, held_out, no_download):
     few = [*TINY[:-1], 10]  # --max_images 10
     assert train_py(*few, "--epochs", 1, "--evaluate_every_minutes", 1e-9)[0] == 0
@@ -122,6 +151,13 @@ def test_inception_features_bring_fid_and_kid():
     values = evaluate.compare(seen, seen, of_inception=True)
     assert values["fid"] == pytest.approx(0, abs=1e-6) and values["kid"] < 0
     assert "fid  " in evaluate.table(values | {"memorised": 0.0}, values | {"memorised": 0.05})
+
+
+def test_the_fid_of_real_pictures_is_that_of_as_many_others():
+    samples, held_out, training = map(evaluate.see, np.split(draw_faces(32, 3, 460), (400, 420)))
+    for unseen in (None, held_out):
+        ours, perfect = evaluate.evaluate(samples, [training], unseen, of_inception=True)
+        assert ours["fid"] == pytest.approx(perfect["fid"], rel=0.1)
 
 
 def test_nearest_shows_the_copied_picture_below_its_copy():

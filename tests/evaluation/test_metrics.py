@@ -126,9 +126,10 @@ def test_density_and_coverage(features):
     assert of("noise") == (0.0, 0.0)
 
 
-def test_diversity_is_zero_for_one_picture_and_low_for_few(features):
+def test_diversity_is_zero_for_one_picture_and_low_for_noise(features):
     assert metrics.diversity(features["one"]) == 0.0
     assert metrics.diversity(features["noise"]) < 0.7 * metrics.diversity(features["held_out"])
+    assert metrics.diversity(features["blurred"]) > metrics.diversity(features["training"])
     assert metrics.diversity(features["training"]) == pytest.approx(
         metrics.diversity(features["held_out"]), rel=0.1
     )

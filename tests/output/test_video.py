@@ -8,7 +8,7 @@ from conftest import TINY
 from PIL import Image
 
 from balanced_gan.output.sampling import latents_of
-from balanced_gan.output.video import animate_grids, walk
+from balanced_gan.output.video import animate_grids, interpolate_files, walk
 
 
 @pytest.fixture
@@ -101,6 +101,21 @@ def test_interpolate_from_the_command_line(train_py, workplace, channels):
     assert gif.size == (48, 48) and 10 <= gif.n_frames <= 15  # equal neighbours are merged
     assert Image.open(folder / "strip.png").size[1] == 32
     assert train_py(*command)[0] == 0 and (folder.parent / "001-drawn-faces-2").is_dir()
+
+
+def test_no_frame_of_a_gif_is_too_short_for_browsers(tmp_path):
+    def generator(latents):
+        return np.tile(latents[:, :, None, None], (1, 8, 8, 3))
+
+    latents = latents_of(range(2), 1, prior="uniform")
+    options = {"frames_between": 60, "frames_per_second": 120, "video_side": 32}
+    files = interpolate_files(generator, tmp_path, latents, "uniform", **options)
+    gif = Image.open(files[1])
+    milliseconds = []
+    for number in range(gif.n_frames):
+        gif.seek(number)
+        milliseconds.append(gif.info["duration"])
+    assert min(milliseconds) >= 20 and sum(milliseconds) == 1000
 
 
 def test_points_are_no_pictures(train_py, points_run):

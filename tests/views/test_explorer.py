@@ -5,7 +5,7 @@ import pytest
 
 from balanced_gan import build_discriminator, build_generator
 from balanced_gan.output.sampling import latents_of
-from balanced_gan.views.explore_page import enlarged
+from balanced_gan.views.explore_page import build_page, enlarged, serve
 from balanced_gan.views.explorer import Explorer, principal_directions
 
 
@@ -71,6 +71,15 @@ def test_saving_writes_picture_and_latent(explorer, tmp_path):
     assert [file.name for file in files] == ["picture-001.png", "picture-002.png"]
     stored = np.loadtxt(files[0].with_suffix(".csv"), delimiter=",")
     np.testing.assert_allclose(stored, latent, rtol=1e-5)
+
+
+def test_gradio_may_serve_the_videos_wherever_they_are(explorer, tmp_path, monkeypatch):
+    pytest.importorskip("gradio", reason="gradio is not installed")
+    page, asked = build_page(explorer, "A run", tmp_path), {}
+    monkeypatch.setattr(page, "launch", lambda **how: asked.update(how) or (None, "address", None))
+    monkeypatch.setattr(page, "block_thread", lambda: None)
+    serve(page, False, print)
+    assert asked["allowed_paths"] == [str(tmp_path)]
 
 
 def test_points_and_a_missing_package_are_one_sentence(

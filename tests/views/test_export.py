@@ -34,15 +34,31 @@ def test_each_format_makes_the_same_pictures_and_its_snippet_runs(tiny_run, trai
     )
 
 
-def test_a_file_that_makes_other_pictures_is_removed(tiny_run, tmp_path, monkeypatch):
-    def wrong(generator, file, path, latents):
-        path.write_bytes(b"x")
-        return np.asarray(generator(latents)) + 0.1
+def test_an_export_replaces_an_earlier_one_only_if_it_is_right(tiny_run, tmp_path, monkeypatch):
+    def export_with(error):
+        def write(generator, file, path, latents):
+            path.mkdir()
+            (path / str(error)).touch()
+            return np.asarray(generator(latents)) + error
 
-    monkeypatch.setitem(export._WRITERS, "keras", wrong)
-    with pytest.raises(InputError, match=r"by up to 12\.\d levels of 255, and was removed"):
-        export.export(tiny_run, False, "keras", tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+        monkeypatch.setitem(export._WRITERS, "saved_model", write)
+        export.export(tiny_run, False, "saved_model", tmp_path)
+
+    for error in (0.001, 0.002):
+        export_with(error)
+    with pytest.raises(InputError, match=r"by up to 12\.\d levels of 255, and was not kept"):
+        export_with(0.1)
+    names = sorted(path.name for path in tmp_path.rglob("*") if "runs" not in path.parts)
+    assert names == ["0.002", "saved_model", "use_saved_model.py"]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tiny_run, train_py, tmp_path):
+    mine = tmp_path / "models" / "generator.keras"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    code, out, _ = train_py("--TYPE", "export", "--out", mine.parent)
+    assert code == 0 and mine.read_text() == "mine"
+    assert f"{tmp_path / 'models-2' / 'generator.keras'}" in out
 
 
 def test_a_missing_package_is_named(tiny_run, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from pages import Page, frames
 
 from balanced_gan import processor
 from balanced_gan.runs.run import Run
-from balanced_gan.views.report import write_report
+from balanced_gan.views.report import write_comparison, write_report
 
 
 def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
@@ -98,6 +98,12 @@ def test_names_and_texts_are_escaped(tiny_run):
     assert "<script>alert(1)" not in text and "<b>evil" not in text
 
 
+def test_a_folder_whose_name_is_not_unicode_is_shown(tiny_run, tmp_path):
+    tiny_run.save_settings(dataclasses.replace(tiny_run.settings(), path="/data/caf\udce9"))
+    assert "/data/caf\\udce9" in Page(write_report(tiny_run)).text
+    write_comparison([tiny_run, tiny_run], tmp_path / "comparison.html")
+
+
 def test_quality_and_nearest_pictures_are_shown_once_measured(tiny_run, train_py):
     before = Page(tiny_run.report_file)
     assert "coverage" not in before.text
@@ -105,6 +111,7 @@ def test_quality_and_nearest_pictures_are_shown_once_measured(tiny_run, train_py
     code, out, _ = train_py("--TYPE", "report")
     assert code == 0 and "report.html" in out
     after = Page(tiny_run.report_file)
+    assert re.search(r"The newest networks as of 20\d\d-\d\d-\d\d \d\d:\d\d UTC", after.text)
     assert "coverage" in after.text and len(after.pictures) == 3
     (tiny_run.path / "metrics.json").write_text("{")
     write_report(tiny_run)
