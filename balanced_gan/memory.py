@@ -26,7 +26,7 @@ def take_from_c_library() -> None:
 
 
 def limit() -> int:
-    """The bytes that this process may use: of the machine, its container, or by its own limit."""
+    """The bytes that this process may use: the least of machine, container and its own limit."""
     import psutil  # here, so that `--help` does not wait for it
 
     found = [psutil.virtual_memory().total]

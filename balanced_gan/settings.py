@@ -81,7 +81,7 @@ class Settings:
         choices=(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256),
     )
     channels: int = setting(3, "Pictures", "3 for colour, 1 for grey.", choices=(3, 1))
-    mirror: bool = setting(True, "Pictures", "Flip half of the pictures left to right.")
+    mirror: bool = setting(True, "Pictures", "Flip pictures left to right at random.")
     cache: bool = setting(
         True, "Pictures", "Keep decoded pictures in runs/cache for the next start.", resumable=True
     )
@@ -135,7 +135,7 @@ class Settings:
     )
     # At a quarter of it the discriminator was at chance for most of a run, and taught nothing.
     discriminator_learning_rate: float = setting(
-        8e-4, "Training", "The same for the discriminator.", 1e-7, 1.0
+        8e-4, "Training", "Learning rate of the discriminator.", 1e-7, 1.0
     )
     # Fast at first, because people wait for the early pictures; at a constant rate the pictures
     # become alike. It depends on the turns and not on the run's length, so that extending a

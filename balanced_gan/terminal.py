@@ -48,7 +48,7 @@ def quiet_import(prepare: Callable[[], object] = lambda: None) -> Iterator[None]
     """
     if processor.lacks_avx():
         raise InputError(
-            "This processor has no AVX instructions, which TensorFlow needs: it cannot train here."
+            "This processor lacks the AVX instructions that TensorFlow needs, so it cannot train."
         )
     memory.take_from_c_library()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

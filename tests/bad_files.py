@@ -51,7 +51,7 @@ def bad_files(folder):
     expected["huge.png"] = "larger than 120 megapixels"
     if sys.platform != "win32":
         (folder / "nowhere.jpg").symlink_to(folder / "missing.jpg")
-        expected["nowhere.jpg"] = "a link to nothing"
+        expected["nowhere.jpg"] = "a broken link"
         os.mkfifo(folder / "pipe.jpg")
         expected["pipe.jpg"] = "not a regular file"
         if os.geteuid() != 0:  # root may read everything

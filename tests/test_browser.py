@@ -119,7 +119,7 @@ def test_the_report_refreshes_itself_until_training_has_ended(tiny_run, page):
     page.locator("input.time").blur()
     page.clock.fast_forward("05:00")
     page.wait_for_function("document.readyState === 'complete' && !window.unchanged")
-    assert when.inner_text() == "after 4 batches" and state.inner_text() == "Training"
+    assert when.inner_text() == "after 4 steps" and state.inner_text() == "Training"
     assert page.evaluate("scrollY") == 300 and page.locator("details[open]").count() == 1
     assert page.evaluate("charts.map(chart => chart.layout.xaxis.autorange)")[:2] == [False, True]
 
@@ -132,7 +132,7 @@ def test_the_report_refreshes_itself_until_training_has_ended(tiny_run, page):
     tiny_run.save_metadata(metadata)
     write_report(tiny_run)
     page.clock.fast_forward("05:00")
-    page.locator(".state", has_text="Ended").wait_for()
+    page.locator(".state", has_text="Finished").wait_for()
     page.evaluate("window.unchanged = true")
     page.clock.fast_forward("01:00:00")
     assert page.evaluate("window.unchanged")

@@ -103,7 +103,7 @@ def test_grids_that_cannot_be_read_are_left_out(tiny_run, train_py):
     third.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n")
     fourth.write_bytes(fourth.read_bytes()[:200])
     write_report(tiny_run)
-    assert [frame["label"] for frame in frames(tiny_run)] == ["after 8 batches", "newest"]
+    assert [frame["label"] for frame in frames(tiny_run)] == ["after 8 steps", "newest"]
     Image.new("RGB", (8, 8)).save(last)
     moving = Image.open(
         io.BytesIO(animate_grids([*tiny_run.grid_files(), tiny_run.final_sheet])[0])

@@ -95,12 +95,12 @@ def main() -> None:
         file = f"{error.filename!r}: " if error.filename else ""
         sys.exit(f"Error: {file}{error.strerror or error}.")
     except (KeyboardInterrupt, click.Abort):
-        sys.exit("Stopped. What was saved before is still there.")
+        sys.exit("Stopped. Everything saved so far is intact.")
 
 
 class _Messages:
     """Standard error whose writes never fail: a full disk, or a closed terminal or pipe, must not
-    end a training."""
+    end training."""
 
     def __init__(self, stream):
         self._stream = stream

@@ -47,7 +47,7 @@ def command(run_name, best, path, seed, inception_weights):
         click.echo(f"Note:     cannot check for copies. {error}")
     held_out = None
     if path is None:
-        against = f"{_some_of(trained)} training pictures, which flatters; better: --path UNSEEN"
+        against = f"{_some_of(trained)} training pictures, which flatters it; try --path UNSEEN"
     else:
         others = dataclasses.replace(settings, path=held_out_path, max_images=None)
         held_out, skipped = kinds.Images(others).load()

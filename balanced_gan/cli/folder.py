@@ -16,7 +16,7 @@ def folder_of(text):
             replaced it, as in `--path=~/faces`.
 
     Returns:
-        An absolute path, a string. Whether there is such a folder is found out when it is read.
+        An absolute path, a string. Whether the folder exists is checked when it is read.
 
     Raises:
         InputError: if it is empty, holds a quotation mark, or is a file.
@@ -31,7 +31,7 @@ def folder_of(text):
         )
     path = Path(os.path.expanduser(text))  # which, unlike Path's, takes ~nobody as it is
     if path.is_file() and path.suffix.lower() in _ARCHIVES:
-        raise InputError(f"--path {text} is an archive. Unpack it and name the folder it gives.")
+        raise InputError(f"--path {text} is an archive. Unpack it and name that folder.")
     if path.is_file():
         raise InputError(f"--path {text} is a file. Name its folder: --path {path.parent}")
     return os.path.realpath(path)  # unlike Path.resolve, it takes a loop of links

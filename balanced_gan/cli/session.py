@@ -1,4 +1,4 @@
-"""One start of a training, and what is said about it on the terminal.
+"""One training session, and what it prints on the terminal.
 
 TensorFlow and OpenCV are imported inside the functions, or `--help` would take five seconds.
 """
@@ -63,7 +63,7 @@ def assist(path) -> None:
         from balanced_gan.training.train import train
     job = prepare(None, path)
     outcome = train(job.settings, None, job.samples)
-    click.echo(f"Done:     {outcome.steps} batches; the chief has the run")
+    click.echo(f"Done:     {outcome.steps} steps; the chief saved the run")
 
 
 def show(settings, run) -> None:
@@ -95,8 +95,8 @@ def show(settings, run) -> None:
         f"{size.seconds_per_step * size.steps_per_epoch:.1f} s"
     )
     click.echo(
-        f"Job:      about {size.steps:.0f} batches in {size.minutes:.1f} minutes"
-        f"{', with those already done' if run else ''}; nothing was written"
+        f"Job:      about {size.steps:.0f} steps in {size.minutes:.1f} minutes"
+        f"{', including those done' if run else ''}; nothing was written"
     )
     if job.settings.crop == "face":
         from balanced_gan.data.finding import FACES_FOUND
@@ -166,12 +166,12 @@ def _started(job):
 def _say_outcome(outcome, settings, run, img_num):
     """What was done, and what to type next."""
     for name in outcome.damaged:
-        click.echo(f"Note:     checkpoint {name} was damaged; the one before it was used")
+        click.echo(f"Note:     checkpoint {name} was damaged; an earlier one was used")
     which = "" if all_runs()[:1] == [run] else f' --run "{run.path}"'
     again = f"{program()}{which or ' --resume'}"
     done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
     if settings.steps:
-        done = f"{outcome.steps} batch{'' if outcome.steps == 1 else 'es'}"
+        done = f"{outcome.steps} step{'' if outcome.steps == 1 else 's'}"
     done = f"{done} in {outcome.minutes:.1f} minutes"
     if not outcome.finished:
         click.echo(f"Stopped:  {done}. Everything is saved. To continue: {again}")

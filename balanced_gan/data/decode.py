@@ -54,7 +54,7 @@ def decode(data: bytes, image_size: float, reduce: bool = True) -> NDArray[np.ui
         uint8 (H, W, 3) in OpenCV's order, blue first.
 
     Raises:
-        UnusablePictureError: if it is no picture, too large, or pixels are missing.
+        UnusablePictureError: if it is not a picture, too large, or incomplete.
         MemoryError: if there is not enough memory for it now.
     """
     header = _read_header(data)
@@ -213,7 +213,7 @@ def _to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     """
     lowest, highest = float(values.min()), float(values.max())
     if not np.isfinite([lowest, highest]).all():
-        raise UnusablePictureError("a picture with values that are no numbers")
+        raise UnusablePictureError("a picture with NaN or infinite values")
     most = float(np.iinfo(values.dtype).max) if values.dtype.kind in "iu" else 1.0
     used, least = highest - lowest, 0.0
     if lowest < 0 or highest > most or 0 < used < _USED_RANGE * most:

@@ -143,7 +143,7 @@ def _overlap(a: Any, b: Any) -> bool:
 def _cascade(name: str) -> cv2.CascadeClassifier:
     cascades: dict[str, cv2.CascadeClassifier] = _thread.__dict__.setdefault("cascades", {})
     if name not in cascades:
-        # Read here: on Windows OpenCV opens no path with letters such as an umlaut.
+        # Read here: on Windows OpenCV cannot open a path with letters such as an umlaut.
         text = Path(cv2.data.haarcascades, f"haarcascade_{name}.xml").read_text(encoding="utf-8")
         storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         cascades[name] = cv2.CascadeClassifier()

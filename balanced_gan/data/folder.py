@@ -229,7 +229,7 @@ def _read_bytes(path: Path) -> bytes | str:
         with path.open("rb", buffering=0) as file:  # cv2.imread fails on Windows' non-ASCII names
             data = file.read()
     except FileNotFoundError:
-        return "a link to nothing" if path.is_symlink() else "gone while reading"
+        return "a broken link" if path.is_symlink() else "gone while reading"
     except OSError as error:
         return f"cannot be opened: {error.strerror}"
     if not data:

@@ -104,7 +104,7 @@ def evaluate(
     few, others = ideal[0].part(slice(SAMPLES)), ideal[1]
     ours = compare(samples, real, of_inception)
     perfect = compare(few, others, of_inception)
-    if of_inception:  # only FIDs of equally many pictures can be compared
+    if of_inception:  # only FIDs of sets of equal size can be compared
         some = samples.features[: len(few.features)]
         ours["fid"] = metrics.frechet_distance(some, others.features)
     if training:
@@ -213,7 +213,7 @@ def evaluate_run(
         some = held_out[random.permutation(len(held_out))[:MOST]]
         unseen = see(_not_trained_on(some, training, settings.mirror), extract)
         if equal := len(some) - len(unseen.pictures):
-            note = f"\nHeld-out pictures left out, as duplicates or trained on: {equal}"
+            note = f"\nHeld-out pictures left out (duplicate or trained on): {equal}"
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
     report = {
         "evaluated": now(),

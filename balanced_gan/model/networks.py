@@ -4,7 +4,7 @@ BatchNorm would let the discriminator compare the pictures within a batch. Its l
 them the losses that the balance rule reads, would then depend on the other pictures in the batch.
 
 Each stage halves or doubles the picture's side, between its full size and a base of 4 to 7 pixels.
-Widths double towards the base, from `width` to four times that. At 64x64 the forward pass takes
+Widths double towards the base, to at most four times `width`. At 64x64 the forward pass takes
 0.14 GFLOP a picture in the generator (16 products for each pixel before upsampling) and 0.10 in
 the discriminator.
 """

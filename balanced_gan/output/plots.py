@@ -38,7 +38,7 @@ def losses_png(rows: Iterable[Mapping[str, str]], margin: float) -> bytes | None
     losses.axhline(np.log(2), color="grey", linestyle=":", label="ln 2: D only guesses")
     losses.set_ylabel("loss (nats)")
     losses.legend()
-    gaps.plot(values[:, 0], values[:, 4], ".", markersize=1, color="silver", label="each batch")
+    gaps.plot(values[:, 0], values[:, 4], ".", markersize=1, color="silver", label="each step")
     gaps.plot(steps, gap, color="black", label="mean")
     gaps.axhspan(-margin, margin, color="tab:green", alpha=0.15, label=f"margin e = {margin:g}")
     gaps.set_ylabel("gap: G - D (nats)")
@@ -46,7 +46,7 @@ def losses_png(rows: Iterable[Mapping[str, str]], margin: float) -> bytes | None
     shares.plot(steps, 100 * share, color="tab:purple")
     shares.set_ylim(0, 100)
     shares.set_ylabel("G's turns (%)")
-    shares.set_xlabel("batch")
+    shares.set_xlabel("step")
     return _png(figure)
 
 

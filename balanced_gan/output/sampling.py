@@ -88,7 +88,7 @@ def load_network(run: Run, file: Path) -> "keras.Model":
         raise InputError(f"There is no {str(file)!r}: training writes it with the first {when}.")
     try:
         if is_compressed(file):
-            raise ValueError("it is compressed, which no network of this program is")
+            raise ValueError("it is compressed, and this program compresses none")
         # Safe mode: an untrusted file must not run its own code.
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds for a damaged file

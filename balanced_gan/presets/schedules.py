@@ -1,6 +1,6 @@
 """The schedules of other systems, each a `BalancedGAN` with a different training step.
 
-They serve for comparison. `both` trains both networks from one forward pass. `two_step` is the
+They are for comparison. `both` trains both networks from one forward pass. `two_step` is the
 usual discriminator step followed by a generator step. `two_step_repeat` is the rule's first form.
 """
 

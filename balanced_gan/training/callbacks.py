@@ -150,7 +150,7 @@ class Checkpoints(FileCallback):
 class MetadataLog(FileCallback):
     """Writes metadata.json when training starts and when it ends.
 
-    Says and records it when the samples are not those of the last session.
+    Reports and records it if the samples are not those of the last session.
 
     Args:
         samples: the training samples, see `output.kinds`.

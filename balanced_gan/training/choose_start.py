@@ -76,7 +76,7 @@ def choose_start(pictures: Any) -> Start:
     a near tie.
 
     Colours are not compared, because networks learn them quickly. With colours, photographs of
-    portraits got the start of drawn scenes, and were twice as far from real ones after 12,800
+    people got the start `neutral`, and the results were twice as far from them after 12,800
     pictures (benchmarks/ablations.md).
 
     Args:

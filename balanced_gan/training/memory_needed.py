@@ -1,4 +1,4 @@
-"""How much memory a training takes, from the sizes of its networks."""
+"""How much memory training takes, from the sizes of its networks."""
 
 import math
 
@@ -40,7 +40,7 @@ def refuse_too_large(gan: BalancedGAN, batch_size: int) -> None:
     if needed > there:
         raise InputError(
             f"This training would need about {needed / 1024:.1f} GiB of memory, but only "
-            f"{there / 1024:.1f} GiB are available. A smaller --batch_size, --width or "
+            f"{there / 1024:.1f} GiB is available. A smaller --batch_size, --width or "
             f"--image_size helps. Received: a batch size of {batch_size}"
         )
 

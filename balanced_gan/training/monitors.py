@@ -125,14 +125,14 @@ class Health(keras.callbacks.Callback):
         if share < _HARDLY:
             self.warn(
                 "no turns",
-                "the generator hardly gets a turn because the discriminator lags; a higher "
-                "--discriminator_learning_rate or a larger --margin may help",
+                "the generator hardly gets a turn because the discriminator lags; a new run with a "
+                "higher --discriminator_learning_rate or a larger --margin may help",
             )
         if share > 1 - _HARDLY:
             self.warn(
                 "no turns",
-                "the discriminator hardly gets a turn because the generator lags; a lower "
-                "--discriminator_learning_rate, a higher --r1 or a larger --margin may help",
+                "the discriminator hardly gets a turn because the generator lags; a new run with a "
+                "lower --discriminator_learning_rate, a higher --r1 or a larger --margin may help",
             )
 
     def warn(self, event: str, sentence: str) -> None:

@@ -72,6 +72,6 @@ def fitting_batch_size(settings: Settings, count: int) -> int:
     if batch_size % replicas:
         raise InputError(
             f"The batch size, here {batch_size}, must be a multiple of the {replicas} workers or "
-            "GPUs. With fewer pictures than --batch_size, it is their number"
+            "GPUs. With fewer than --batch_size pictures, a batch holds all of them"
         )
     return batch_size

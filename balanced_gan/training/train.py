@@ -66,8 +66,8 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
             gan, seconds = _step_back(gan, trouble, settings, run, samples)
         except (MemoryError, tf.errors.ResourceExhaustedError):
             raise InputError(
-                "There was not enough memory for this training; the newest checkpoint is intact. "
-                "A smaller --batch_size, --width or --image_size helps."
+                "Training ran out of memory; the newest checkpoint is intact. A new run with a "
+                "smaller --batch_size, --width or --image_size may fit."
             ) from None
         except tf.errors.OpError as error:
             if workers.cluster().count > 1:

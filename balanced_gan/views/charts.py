@@ -124,7 +124,7 @@ def _chart(
     level: float | None = None,
     band: float | None = None,
     top: float | None = None,
-    x_title: str = "batches",
+    x_title: str = "steps",
 ) -> Chart | None:
     """A chart; None if there is nothing to draw.
 

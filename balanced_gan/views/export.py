@@ -88,8 +88,8 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
         difference = float(abs(np.asarray(found, np.float32) - expected).max() * 127.5)
         if not difference <= _TOLERATED:
             raise InputError(
-                f"The {kind} file made different pictures from the original, by up to "
-                f"{difference:.1f} levels of 255, and was not kept."
+                f"The {kind} file was not kept: its pictures differ from the original's by up to "
+                f"{difference:.1f} levels of 255."
             )
         if path.is_dir():
             shutil.rmtree(path)
@@ -117,7 +117,7 @@ def _write_saved_model(
     import tensorflow as tf
 
     generator.export(path, verbose=False)
-    loaded = tf.saved_model.load(str(path))  # kept, since its variables live only as long
+    loaded = tf.saved_model.load(str(path))  # kept: its variables live only as long as it
     return loaded.serve(latents)
 
 
@@ -133,7 +133,7 @@ def _write_tflite(
     with tempfile.TemporaryDirectory() as folder:
         generator.export(folder, input_signature=[one], verbose=False)
         atomic_write(path, tf.lite.TFLiteConverter.from_saved_model(folder).convert())
-    # Not by its path: on Windows TFLite opens none with letters such as an umlaut.
+    # Not by its path: on Windows TFLite cannot open one with letters such as an umlaut.
     interpreter = tf.lite.Interpreter(model_content=path.read_bytes())
     interpreter.allocate_tensors()
     ends = interpreter.get_input_details(), interpreter.get_output_details()

@@ -29,7 +29,7 @@ from balanced_gan.views.verdict import Standing, state, verdict
 
 _EVERY = 300  # seconds between two reports of a run in training; one takes two or three
 _MOST_TIME = 0.01  # largest share of the time for reports
-_STALLED = 3  # times that pause without a batch: training was killed, or the machine sleeps
+_STALLED = 3  # times that pause without a step: training was killed, or the machine is asleep
 _PACE = 1000  # newest steps, which say how long the next ones will take
 _FRAMES = 40  # grids behind the time slider, spread evenly over the run
 _FRAME_SIDE = 640  # pixels at most, so that a page of 40 stays below 10 MB
@@ -78,7 +78,7 @@ def _page(runs: Sequence[Run], title: str) -> str:
         charts=charts,
         plotly=get_plotlyjs(),
         written=datetime.now().astimezone(),
-        # Nobody writes a comparison again.
+        # A comparison is never rewritten.
         refreshing=not several and shown[0]["state"] == "Training",
         stalled_seconds=round(_STALLED * seconds_between_reports(time.monotonic() - began)),
     )
@@ -102,7 +102,7 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
         "alive": _last_written(run),
         # "auto": from a version that had no starts yet
         "start": None if settings.start in ("scratch", "auto") else settings.start,
-        "batches": f"{steps:,}",
+        "steps": f"{steps:,}",
         "pictures_seen": f"{pictures_seen:,}",
         "minutes": f"{seconds / 60:.1f}" if steps else "0",
         "program": program(),
@@ -185,7 +185,7 @@ def _frames(run: Run, steps: int, ended: bool) -> list[dict[str, Any]]:
     frames = [
         {
             "step": step,
-            "label": f"after {step:,} batches" if step else "before training",
+            "label": f"after {step:,} steps" if step else "before training",
             "picture": _inline(file),
         }
         for step, file in shown

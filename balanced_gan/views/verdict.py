@@ -35,10 +35,10 @@ def verdict(standing: Standing) -> str:
 
 
 def state(standing: Standing) -> str:
-    """Whether a run is in training, in one word: Training, Ended, or Stopped before its end."""
+    """Whether a run is in training, in one word: Training, Finished, or Stopped before its end."""
     if not standing.ended:
         return "Training"
-    return "Stopped" if standing.left is not None and standing.left > 0.1 else "Ended"
+    return "Stopped" if standing.left is not None and standing.left > 0.1 else "Finished"
 
 
 def _trend(standing: Standing) -> str:
@@ -63,7 +63,7 @@ def _trend(standing: Standing) -> str:
         ago = standing.minutes - minute
         when = f"{_duration(ago)} ago" if ago >= 1 else "just now"
         return f"Still improving: the best pictures yet were measured {when}."
-    return f"Not better since minute {minute:,.0f}; {kept}"
+    return f"No better since minute {minute:,.0f}; {kept}"
 
 
 def _to_go(left: float | None) -> str:

@@ -12,8 +12,9 @@
 short while as the program trains. Without this, the discriminator knows its pictures so well that
 it overpowers the generator as soon as a new run shows it others. Without --weights, a start is
 trained as the program itself does; a million pictures take 40 minutes on two cores with bfloat16
-instructions. `neutral` has such a discriminator beside a generator from `pretrain`: new runs come
-nearer to their pictures with these two than with either pair (benchmarks/ablations.md).
+instructions. `neutral` pairs a discriminator trained this way with a generator from `pretrain`:
+new runs come nearer to their pictures with these two than with either pair
+(benchmarks/ablations.md).
 """
 
 import os

@@ -6,7 +6,7 @@ Reads ablations.csv: KID in the features of EfficientNet-Lite0 (perceptual.py) a
 which the program picks the best moment of a run, and `swd`, by which it picked before. First,
 Spearman's rank correlation with KID, 1 for the same order; of all rows, and within each kind of
 pictures. Then, without any of the three as the truth: of two moments of a run, does it find the
-later one nearer to real pictures? Up to 12,800 pictures every run gets better to the eye.
+later one nearer to real pictures? Up to 12,800 pictures every run visibly improves.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""What a run folder that somebody else made can do to the one who uses it.
+"""What a run folder from somebody else can do to whoever uses it.
 
     python -m benchmarks.reliability.untrusted                  both parts, about 15 minutes
     python -m benchmarks.reliability.untrusted --part planted   attacks, each with every --TYPE

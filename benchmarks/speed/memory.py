@@ -1,4 +1,4 @@
-"""Is the memory that training will need estimated rightly?
+"""Is the memory that training will need estimated well?
 
 Trains 20 steps of very different jobs, measures the peak of each process from outside, and compares
 it with what the program says before it trains.

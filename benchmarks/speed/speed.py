@@ -1,4 +1,4 @@
-"""How near to this machine's limit training runs, and what one would wait with other programs.
+"""How close training comes to this machine's limits, and how long other programs take.
 
     python -m benchmarks.speed.speed                all parts, about 15 minutes
     python -m benchmarks.speed.speed --part step    one of them

@@ -348,5 +348,5 @@ def test_the_shell_completes_the_options_of_the_command_that_is_meant(workplace)
 
 
 def test_a_finished_run_is_not_said_to_be_trained_again(train_py, workplace):
-    assert "Trained:  1 batch in" in train_py(*TINY, "--steps", 1)[1]
-    assert "Finished: 1 batch in" in train_py(*TINY, "--steps", 1)[1]
+    assert "Trained:  1 step in" in train_py(*TINY, "--steps", 1)[1]
+    assert "Finished: 1 step in" in train_py(*TINY, "--steps", 1)[1]

@@ -132,7 +132,7 @@ def test_a_run_keeps_its_preset(train_py, workplace):
     assert code == 1 and "preset='sine'" in err and "preset='dcgan'" in err
     # Without a budget of its own a resumed run keeps the one it has.
     code, out, _ = train_py("--resume")
-    assert code == 0 and "Finished: 1 batch in" in out
+    assert code == 0 and "Finished: 1 step in" in out
 
 
 @pytest.mark.skipif(

@@ -29,7 +29,7 @@ def test_what_cannot_fit_is_refused_with_what_helps(train_py, monkeypatch):
     refuse_too_large(gan, 8)
     monkeypatch.setattr(memory, "limit", lambda: 700 * 2**20)
     code, _, err = train_py("--image_size", 32, "--width", 4, "--steps", 1)
-    assert code == 1 and "only 0.7 GiB are" in err and "size of 8" in err and "--width" in err
+    assert code == 1 and "only 0.7 GiB is" in err and "size of 8" in err and "--width" in err
 
 
 def test_the_limit_is_the_smallest_of_all(monkeypatch, tmp_path):

@@ -17,7 +17,7 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
     assert len(page.pictures) == 2  # newest grid and real pictures
     for promised in (
         "Run 001-drawn-faces",
-        "8 batches, 64 pictures seen",
+        "8 steps, 64 pictures seen",
         "--run 001-drawn-faces --minutes 60",
         f"{processor.instructions()}, oneDNN {processor.onednn()}",
         "learning_rate_decay",
@@ -26,7 +26,7 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
         assert promised in page.text
     assert [frame["label"] for frame in frames(tiny_run)] == [
         "before training",
-        *(f"after {n} batches" for n in (2, 4, 6, 8)),
+        *(f"after {n} steps" for n in (2, 4, 6, 8)),
         "newest",
     ]
     charts = tiny_run.report_file.read_text(encoding="utf-8").count("Plotly.newPlot(")
@@ -69,7 +69,7 @@ def test_a_page_of_a_run_in_training_says_how_long_it_will_take(tiny_run, limits
 
 def test_a_page_of_a_run_that_ended_stays_as_it_is(tiny_run):
     text = Page(tiny_run.report_file).text
-    assert re.search(r"Ended\s+Trained for 1 minute\.", text)
+    assert re.search(r"Finished\s+Trained for 1 minute\.", text)
     assert "location.reload" not in tiny_run.report_file.read_text(encoding="utf-8")
 
 

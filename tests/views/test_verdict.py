@@ -74,7 +74,7 @@ def test_a_run_in_training(changes, expected):
 )
 def test_a_run_that_has_ended(changes, expected):
     ended = standing(ended=True, left=0.0, **changes)
-    assert verdict(ended) == expected and state(ended) == "Ended"
+    assert verdict(ended) == expected and state(ended) == "Finished"
     stopped = ended._replace(left=12)
     assert "; the same command continues it. " in verdict(stopped) and state(stopped) == "Stopped"
 
