@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
-from typing import TextIO
+from typing import Any, TextIO
 
 from balanced_gan import memory, processor
 from balanced_gan.errors import InputError
@@ -16,8 +16,32 @@ _WINDOWS_NEEDS = (
 )
 
 
+class Messages:
+    """A stream for messages whose writes never fail: a full disk, or a closed terminal or pipe,
+    must not end training."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._stream.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @contextmanager
-def quiet_libraries() -> Iterator[TextIO]:
+def quiet_libraries() -> Iterator[Messages]:
     """Discards what is written to file descriptor 2. TensorFlow's messages about processors and
     missing GPUs, and the decoders' about damaged pictures, do not pass through Python.
 
@@ -29,7 +53,7 @@ def quiet_libraries() -> Iterator[TextIO]:
     os.dup2(nowhere, 2)
     os.close(nowhere)
     try:
-        with os.fdopen(os.dup(saved), "w") as stream:
+        with closing(Messages(os.fdopen(os.dup(saved), "w"))) as stream:
             yield stream
     finally:
         os.dup2(saved, 2)

@@ -72,7 +72,8 @@ def publish(section: str, *paragraphs: str) -> None:
         *paragraphs: Markdown.
     """
     words = zip(sys.argv[1:], ["", *sys.argv[1:]], strict=False)
-    words = [word for word, before in words if not {word, before} & {"--data", "--work"}]
+    places = ("--data", "--work")
+    words = [a for a, before in words if not a.startswith(places) and before not in places]
     command = shlex.join(["python", "-m", sys.modules["__main__"].__spec__.name, *words])
     held = os.environ.get("ONEDNN_MAX_CPU_ISA")
     section += f" (held to {held})" if held else ""

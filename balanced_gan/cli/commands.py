@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import suppress
 from itertools import pairwise
 
 import click
@@ -20,7 +19,7 @@ from balanced_gan.cli import (
 from balanced_gan.cli.options import normalise
 from balanced_gan.data.finding import MOST_MEGAPIXELS
 from balanced_gan.errors import InputError
-from balanced_gan.terminal import program
+from balanced_gan.terminal import Messages, program
 
 _TYPE = normalise("--TYPE")
 COMMANDS = {
@@ -98,26 +97,6 @@ def main() -> None:
         sys.exit("Stopped. Everything saved so far is intact.")
 
 
-class _Messages:
-    """Standard error whose writes never fail: a full disk, or a closed terminal or pipe, must not
-    end training."""
-
-    def __init__(self, stream):
-        self._stream = stream
-
-    def write(self, text):
-        with suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self):
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name):
-        return getattr(self._stream, name)
-
-
 def _mend_streams() -> None:
     """Makes sure that nothing fails because of where its output goes."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -128,4 +107,4 @@ def _mend_streams() -> None:
         elif mode == "w" and hasattr(stream, "reconfigure"):  # a notebook's has none
             # A name that the terminal cannot show is no error.
             stream.reconfigure(errors="backslashreplace")
-    sys.stderr = _Messages(sys.stderr)
+    sys.stderr = Messages(sys.stderr)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from balanced_gan.cli.options import best_option, cli_command, option, out_option, run_option
+from balanced_gan.errors import InputError
 from balanced_gan.runs.registry import find_run
 from balanced_gan.terminal import quiet_import
 
@@ -25,11 +26,14 @@ def command(run_name, best, kind, out):
     """Write the generator for use in other programs, with an example of how to use it."""
     run = find_run(run_name)
     with quiet_import():
-        from balanced_gan.output import kinds, sampling
+        from balanced_gan.output import kinds
         from balanced_gan.views import export
 
         kinds.require_images(run, "only pictures are exported")
-        folder = sampling.free_folder(Path(out)) if out else run.path / "export"
+        folder = Path(out) if out else run.path / "export"
+        file = export.exported(folder, kind)
+        if out and file.exists():
+            raise InputError(f"{str(file)!r} exists. Remove it, or name another folder: --out")
         path, difference = export.export(run, best, kind, folder)
     click.echo(f"Written:  {path}")
     click.echo(f"Checked:  16 latents, largest difference {difference:.2f} levels of 255")

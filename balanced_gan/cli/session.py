@@ -5,6 +5,7 @@ TensorFlow and OpenCV are imported inside the functions, or `--help` would take 
 
 import dataclasses
 from collections import Counter
+from contextlib import suppress
 
 import click
 
@@ -43,8 +44,9 @@ def train(settings, run) -> None:
         lines = "".join(f"{printable(name)}\t{reason}\n" for name, reason in job.skipped)
         if lines:
             atomic_write(run.path / "skipped.txt", lines.encode())
-        else:
-            (run.path / "skipped.txt").unlink(missing_ok=True)  # they were mended or removed
+        else:  # they were mended or removed
+            with suppress(OSError):
+                (run.path / "skipped.txt").unlink()
         click.echo(f"Watch:    {run.report_file}, after a minute; Ctrl-C saves and stops")
         outcome = train(job.settings, run, job.samples)
     _say_outcome(outcome, job.settings, run, kind_of(job.settings).img_num)

@@ -1,5 +1,6 @@
 """What a user should know about a set of pictures before training on it."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 import numpy as np
@@ -12,22 +13,25 @@ _LOOKED_AT = 5000  # pictures that are searched for duplicates
 _MANY_EQUAL = 0.1  # share of the pictures
 
 
-def different(
-    pictures: NDArray[np.uint8], known: NDArray[np.uint8] | StoredPictures | None = None
-) -> NDArray[np.uint8]:
-    """Pictures (N, S, S, C) that equal no earlier one and no known one, in the same order."""
-    seen = set() if known is None else set(_digests(known, len(known)))
+def different(pictures: NDArray[np.uint8], known: Iterable[bytes] = ()) -> NDArray[np.uint8]:
+    """Pictures that equal no earlier one and no known one, in the same order.
+
+    Args:
+        pictures: (N, S, S, C).
+        known: the `digests` of other pictures.
+    """
+    seen = set(known)
     first = []
-    for number, digest in enumerate(_digests(pictures, len(pictures))):
+    for number, digest in enumerate(digests(pictures)):
         if digest not in seen:
             seen.add(digest)
             first.append(number)
     return pictures[first]
 
 
-def _digests(pictures: NDArray[np.uint8] | StoredPictures, count: int) -> list[bytes]:
-    """One of each of the first pictures, since 5,000 pictures of 256x256 are a gigabyte."""
-    parts = (pictures[start : start + 500] for start in range(0, count, 500))
+def digests(pictures: NDArray[np.uint8] | StoredPictures) -> list[bytes]:
+    """One for each picture. They are read in parts: 5,000 pictures of 256x256 take a gigabyte."""
+    parts = (pictures[start : start + 500] for start in range(0, len(pictures), 500))
     return [sha256(picture).digest() for part in parts for picture in np.ascontiguousarray(part)]
 
 
@@ -44,7 +48,7 @@ def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
             "most, even if they are only similar."
         )
     count = min(len(samples), _LOOKED_AT)
-    equal = count - len(set(_digests(samples, count)))
+    equal = count - len(set(digests(samples[:count])))
     if equal and equal == count - 1:
         found.append("all pictures are identical, so there is nothing else to learn.")
     elif equal > _MANY_EQUAL * count:

@@ -95,9 +95,14 @@ def _cut(
 ) -> _Picture:
     reach = side * (1 + 2 * border)
     # To four times the size, then twice, then averaged: a warp alone aliases when it shrinks.
-    scale = min(1.0, 4 * size / reach)
-    picture = _uint8(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    centre, reach = (centre[0] * scale, centre[1] * scale), reach * scale
+    scale = 4 * size / reach
+    if scale < 1:
+        # Only what a tilted square may reach.
+        left, top = (max(0, int(place - reach)) for place in centre)
+        right, bottom = (int(place + reach) for place in centre)
+        near = picture[top:bottom, left:right]
+        picture = _uint8(cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        centre, reach = ((centre[0] - left) * scale, (centre[1] - top) * scale), 4 * size
     turn = cv2.getRotationMatrix2D(centre, roll, 2 * size / reach)
     turn[:, 2] += size - np.array(centre)
     # Outside the picture its edge continues, which avoids black corners.

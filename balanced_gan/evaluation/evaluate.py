@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balanced_gan.data.cache import StoredPictures
-from balanced_gan.data.doubts import different
+from balanced_gan.data.doubts import different, digests
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.features import Extractor, shape_and_colour
@@ -211,7 +212,11 @@ def evaluate_run(
     unseen, note = None, ""
     if held_out is not None:
         some = held_out[random.permutation(len(held_out))[:MOST]]
-        unseen = see(_not_trained_on(some, training, settings.mirror), extract)
+        known = set(() if training is None else digests(training))
+        fresh = different(some, known)
+        if settings.mirror:
+            fresh = different(fresh[:, :, ::-1], known)[:, :, ::-1]
+        unseen = see(_enough(fresh, " that were not trained on"), extract)
         if equal := len(some) - len(unseen.pictures):
             note = f"\nHeld-out pictures left out (duplicate or trained on): {equal}"
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
@@ -230,17 +235,9 @@ def evaluate_run(
     if trained:
         atomic_write(run.path / "nearest.png", nearest_png(samples, trained))
     else:  # an earlier one would pass for this one's
-        (run.path / "nearest.png").unlink(missing_ok=True)
+        with suppress(OSError):
+            (run.path / "nearest.png").unlink()
     return table(ours, perfect) + note
-
-
-def _not_trained_on(
-    pictures: NDArray[np.uint8], training: NDArray[np.uint8] | StoredPictures | None, mirror: bool
-) -> NDArray[np.uint8]:
-    found = different(pictures, training)
-    if mirror:
-        found = different(found[:, :, ::-1], training)[:, :, ::-1]
-    return _enough(found, " that were not trained on")
 
 
 def _enough(pictures: NDArray[np.uint8], which: str = "") -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 Distances in these features rank runs on the same pictures much like distances in the features of
 a network trained on photographs: the rank correlation is 0.91 on portraits and 0.72 on emoji.
-Patches (swd) reach 0.73 and 0.50. Of two moments early in a run, these distances find the later one
+Patches (swd) reach 0.73 and 0.52. Of two moments early in a run, these distances find the later one
 nearer in 0.92 of the pairs, those of the photographs' network in 0.84
 (benchmarks/quality/ranks.py). Distances on different pictures cannot be compared. The discriminator
 comes with this package, so nothing is downloaded.

@@ -159,7 +159,7 @@ class BalancedGAN(keras.Model):
                 penalties = r1_gradients(self.discriminator, real, weight)
                 return [g + p for g, p in zip(gradients, penalties, strict=True)]
 
-            due = self.discriminator_optimizer.iterations.value % R1_EVERY == 0
+            due = self.discriminator_optimizer.iterations % R1_EVERY == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
         self.discriminator_optimizer.apply(gradients, variables)
 

@@ -45,7 +45,9 @@ def encode_gif(
         picture = frame.convert("RGB")
         picture.thumbnail((_GIF_SIDE, _GIF_SIDE))
         pictures.append(picture.quantize(256))
-    milliseconds = [round(1000 / frames_per_second)] * len(pictures)
+    # Whole hundredths of a second, which is all that GIF has; their sum is right at any speed.
+    ends = np.round(np.arange(len(pictures) + 1) * 100 / frames_per_second)
+    milliseconds = (np.diff(ends) * 10).astype(int).tolist()
     milliseconds[-1] += round(1000 * rest_seconds)
     buffer = io.BytesIO()
     pictures[0].save(

@@ -48,7 +48,7 @@ def create_run(settings: Settings, label: str) -> Run:
 def all_runs() -> list[Run]:
     """Every run, newest first."""
     folders = sorted(_numbered_folders(), key=lambda path: _number(path.name), reverse=True)
-    return [Run(path) for path in folders if (path / "settings.json").exists()]
+    return [Run(path) for path in folders if _has_settings(path)]
 
 
 def find_run(name: str | None = None) -> Run:
@@ -129,6 +129,13 @@ def matching_run(settings: Settings) -> tuple[Run | None, Settings, list[str]]:
         if stored.identity() == asked.identity():
             return run, asked, unusable
     return None, settings, unusable
+
+
+def _has_settings(path: Path) -> bool:
+    try:
+        return (path / "settings.json").exists()
+    except PermissionError:  # before Python 3.14; whoever reads the settings says so
+        return True
 
 
 def _numbered_folders() -> list[Path]:

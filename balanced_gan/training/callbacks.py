@@ -50,7 +50,7 @@ class FileCallback(keras.callbacks.Callback):
                 raise InputError(
                     f"The run folder {str(self.run.path)!r} no longer exists, so training stopped."
                 ) from None
-            reason = str(getattr(error, "strerror", None) or error)
+            reason = str(getattr(error, "strerror", None) or error) or type(error).__name__
             if not self.failing:
                 say(f"{self.what} could not be written ({reason}); training continues")
             self.failing = reason
@@ -166,6 +166,7 @@ class MetadataLog(FileCallback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.first, self.before = self.model.steps_done, self.clock.seconds()
+        self.newest = self.before
         self.metadata: dict[str, Any] = {
             "parameters": {
                 "generator": self.model.generator.count_params(),
@@ -189,14 +190,17 @@ class MetadataLog(FileCallback):
         self.metadata["sessions"].append(self.session)
         self.attempt(lambda: self.run.save_metadata(self.metadata))
 
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.newest = self.clock.seconds()
+
     def on_train_end(self, logs: Any = None) -> None:
-        seconds = self.clock.seconds() - self.before
+        seconds = self.newest - self.before  # without the last evaluation and the plots
         batches = self.model.steps_done - self.first
         self.session |= {
             "ended": machine.now(),
             "minutes": round(seconds / 60, 2),
             "batches": batches,
-            "images_per_second": round(batches * self.batch_size / seconds, 1),
+            "images_per_second": round(batches * self.batch_size / max(seconds, 0.01), 1),
         }
         self.attempt(lambda: self.run.save_metadata(self.metadata))
 

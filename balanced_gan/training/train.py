@@ -1,5 +1,6 @@
 """Trains a run from its newest checkpoint to the end of its budget."""
 
+import re
 import sys
 from typing import Any, NamedTuple
 
@@ -72,12 +73,12 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
         except tf.errors.OpError as error:
             if workers.cluster().count > 1:
                 raise workers.lost_worker(error) from None
-            if isinstance(error, tf.errors.UnknownError):  # what reading a batch raised
-                raise InputError(
-                    f"A picture could not be read: {error.message.splitlines()[0]}. Run the same "
-                    "command again."
-                ) from None
-            raise
+            failed_read = re.search(r"OSError: (.+)", error.message)  # in the pipeline of batches
+            if not failed_read:
+                raise
+            raise InputError(
+                f"A picture could not be read: {failed_read[1]}. Run the same command again."
+            ) from None
 
 
 def _newest(settings, run, samples):
@@ -188,9 +189,9 @@ def _run_callbacks(settings, run, samples, clock, budget):
         monitors.Grids(run, kind, settings.grid_side, [n for n in every_steps if n], show),
         callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
         *on_request,
-        callbacks.MetadataLog(run, clock, batch_size, samples),
         callbacks.Memory(clock),
         monitors.FinalPlots(run, budget),
+        callbacks.MetadataLog(run, clock, batch_size, samples),  # says that all above is done
         monitors.Report(run, clock),
     ]
 
@@ -205,9 +206,9 @@ def _write_missing_end(run):
     """Writes what a session that was killed after its last checkpoint had yet to write."""
     metadata = run.metadata()
     if metadata["sessions"] and "ended" not in metadata["sessions"][-1]:
+        write_final_plots(run)
         metadata["sessions"][-1]["ended"] = machine.now()
         run.save_metadata(metadata)
-        write_final_plots(run)
         write_report(run)
 
 

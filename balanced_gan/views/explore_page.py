@@ -4,6 +4,8 @@ It is served to this machine only. Every picture on it follows from the page alo
 they are mixed, truncation, and six directions.
 """
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +85,6 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
         _connect_gallery(explorer, page, first_seed, gallery, seed=values[0])
         _connect_saving(explorer, folder, keep, values, said)
         _connect_animation(explorer, folder, (begin, finish, play), values, said, video)
-    page.allowed_paths = [str(folder.resolve())]  # of the videos, if outside the current folder
     return page
 
 
@@ -212,7 +213,8 @@ def _connect_animation(
         ends = np.array([start, end], np.float32)
         out = free_folder(folder / "animation")
         files = interpolate_files(explorer.generator, out, ends, explorer.prior, **_VIDEO)
-        return str(files[0])
+        # Gradio serves files from its own cache and from the folder of temporary ones.
+        return shutil.copy(files[0], tempfile.mkdtemp())
 
     start, end = gr.State(None), gr.State(None)
     begin, finish, play = buttons
@@ -245,7 +247,6 @@ def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -
     theme = gr.themes.Default().set(body_text_color_subdued="*neutral_500")
     _, address, _ = page.launch(
         theme=theme,
-        allowed_paths=page.allowed_paths,
         server_name="127.0.0.1",
         share=False,
         inbrowser=open_browser,

@@ -58,6 +58,11 @@ for number, picture in enumerate(np.uint8(np.rint(np.clip(pictures, -1, 1) * 127
 '''
 
 
+def exported(folder: Path, kind: str) -> Path:
+    """The file, or for a SavedModel the folder, that an export of a kind writes."""
+    return folder / ("saved_model" if kind == "saved_model" else f"generator.{kind}")
+
+
 def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
     """Exports a run's generator, checks the file, and writes an example of how to use it.
 
@@ -81,7 +86,7 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
     latents = latents_of(range(_CHECKED), generator.input_shape[-1], prior=prior)
     expected = np.asarray(generator(latents))
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / {"saved_model": "saved_model"}.get(kind, f"generator.{kind}")
+    path = exported(folder, kind)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         written = Path(place, path.name)
         found = _WRITERS[kind](generator, source.generator_file, written, latents)

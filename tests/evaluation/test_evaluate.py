@@ -89,7 +89,7 @@ def test_held_out_pictures_that_were_trained_on_do_not_count(train_py, tiny_run,
         (held_out / f"known-{number}.png").write_bytes(encode_png(np.ascontiguousarray(picture)))
     code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out)
     assert code == 0 and "with 25 held-out pictures" in out
-    assert "left out, as duplicates or trained on: 5\n" in out
+    assert "left out (duplicate or trained on): 5\n" in out
     assert json.loads((tiny_run.path / "metrics.json").read_text())["held_out"] == 20
     for number in range(20):
         (held_out / f"{number}.png").unlink()

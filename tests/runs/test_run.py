@@ -115,7 +115,9 @@ def test_history_forgets_what_the_checkpoint_does_not_know(workplace):
 def test_atomic_write_leaves_the_old_file_when_writing_fails(tmp_path, monkeypatch):
     file = tmp_path / "a"
     atomic_write(file, b"old")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "disk full")))
+    monkeypatch.setattr(
+        "os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "disk full", "a.tmp"))
+    )
     with pytest.raises(OSError, match="disk full") as refused:
         atomic_write(file, b"new")
     assert refused.value.filename == str(file)

@@ -16,8 +16,9 @@ from PIL import Image
 
 from balanced_gan import InputError, Settings
 from balanced_gan.output.kinds import kind_of
-from balanced_gan.runs.registry import create_run
+from balanced_gan.runs.registry import create_run, find_run
 from balanced_gan.runs.run import Run
+from balanced_gan.training import monitors
 from balanced_gan.training import train as training
 
 TINY_SETTINGS = dict(
@@ -44,6 +45,13 @@ def train(**changes):
 def go_on(run, settings):
     samples, _ = kind_of(settings).load()
     return training.train(settings, run, samples)
+
+
+def raiser(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
 
 
 def state(run):
@@ -142,19 +150,19 @@ def test_a_finished_run_is_left_alone(uninterrupted):
     assert uninterrupted.history_file.read_bytes() == before
 
 
-def test_a_run_that_was_killed_at_its_end_gets_its_end(workplace):
-    run = train(epochs=1)
-    metadata = run.metadata()
-    del metadata["sessions"][-1]["ended"]
-    run.save_metadata(metadata)
+def test_a_run_that_was_killed_at_its_end_gets_its_end(workplace, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(monitors, "write_final_plots", raiser(KeyboardInterrupt))
+        train(epochs=1)
+    run = find_run()
     late = [run.report_file, *(run.path / name for name in ("losses.png", "animation.gif"))]
-    for file in late:
-        file.unlink()
+    assert not any(file.exists() for file in late)
     assert not go_on(run, Settings(**TINY_SETTINGS, epochs=1)).new_steps
     assert "ended" in run.metadata()["sessions"][-1]
     assert all(file.exists() for file in late)
 
 
+@pytest.mark.traced
 def test_pictures_that_can_no_longer_be_read_end_training_in_a_sentence(workplace):
     class Unreadable(np.ndarray):
         def __getitem__(self, index):
