@@ -47,7 +47,7 @@ class Settings:
     pattern: str | None = setting(
         None,
         "Pictures",
-        "Use only files whose path ends in a match for this pattern: '*F.png' or 'front/*'.",
+        "Use only files whose path ends with this pattern: '*F.png' or 'front/*'.",
     )
     max_images: int | None = setting(
         None, "Pictures", "Use at most this many pictures.", 1, 10_000_000
@@ -69,7 +69,11 @@ class Settings:
         0.3, "Pictures", "With --crop face: border around a face, as a share of its side.", 0.0, 3.0
     )
     face_smallest: float = setting(
-        0.08, "Pictures", "With --crop face: smallest, as a share of the shorter side.", 0.01, 1.0
+        0.08,
+        "Pictures",
+        "With --crop face: smallest face, as a share of the shorter side.",
+        0.01,
+        1.0,
     )
     faces_per_picture: int = setting(
         1, "Pictures", "With --crop face: most faces from a picture, largest first.", 1, 1000
@@ -90,7 +94,7 @@ class Settings:
     networks: str = setting(
         "light",
         "Networks",
-        "Architecture of both networks: light is the usual one, the others belong to presets.",
+        "Architecture of both networks: light is the default, the others belong to presets.",
         choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
     )
     width: int = setting(
@@ -161,7 +165,7 @@ class Settings:
         0.99, "Training", "Adam's decay rate for the average squared gradient.", 0.0, 0.99999
     )
     clip_value: float = setting(
-        0.0, "Training", "Clip each gradient to at most this value; 0 for never.", 0.0, 1e6
+        0.0, "Training", "Clip each element of a gradient to this size; 0 for never.", 0.0, 1e6
     )
     label_noise: float = setting(
         0.0, "Training", "Randomly soften the discriminator's labels by up to this much.", 0.0, 0.5

@@ -30,7 +30,7 @@ from balanced_gan.terminal import quiet_import
 @option(
     "--top",
     type=click.IntRange(1, 1_000_000),
-    help="Keep only this many of them, those that the discriminator finds most real.",
+    help="Keep only this many pictures: those the discriminator finds most real.",
 )
 @seed_option
 @truncation_option

@@ -30,7 +30,7 @@ class GroupedCommand(click.Command):
             more = f" and {len(ctx.args) - 1:,} more" if len(ctx.args) > 1 else ""
             raise click.UsageError(
                 f"Unexpected: {ctx.args[0]!r}{more}. Put names with spaces in quotation marks, and "
-                "name a folder without *.jpg."
+                "give a folder, not *.jpg."
             )
         return super().invoke(ctx)
 

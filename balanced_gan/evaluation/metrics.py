@@ -35,7 +35,7 @@ METRICS = {
     "mmd": Metric("distance from real pictures, in a trained discriminator's features", "lower"),
     "swd": Metric("distance of small patches from real ones (sliced Wasserstein)", "lower"),
     "fid": Metric("distance from real pictures, in InceptionV3's features", "lower"),
-    "kid": Metric("the same, unbiased for small numbers of pictures", "lower"),
+    "kid": Metric("like fid, but unbiased for few pictures", "lower"),
     "precision": Metric("share of samples that look like a real picture", "higher"),
     "recall": Metric("share of real pictures that a sample looks like", "higher"),
     "density": Metric("like precision, but counts all real pictures nearby", "higher"),

@@ -21,7 +21,7 @@ def test_training_leaves_a_page_that_needs_nothing_else(tiny_run):
         "--run 001-drawn-faces --minutes 60",
         f"{processor.instructions()}, oneDNN {processor.onednn()}",
         "learning_rate_decay",
-        "began from the start portraits",
+        "The start was portraits",
     ):
         assert promised in page.text
     assert [frame["label"] for frame in frames(tiny_run)] == [
