@@ -88,7 +88,7 @@ def test_a_tensorflow_that_cannot_run_is_one_sentence(train_py, monkeypatch, tmp
     with monkeypatch.context() as patch:
         patch.setattr(processor, "_features", lambda: {"sse2"})
         code, _, err = train_py("--steps", 1)
-        assert code == 1 and "no AVX instructions" in err and len(err.splitlines()) == 1
+        assert code == 1 and "lacks the AVX instructions" in err and len(err.splitlines()) == 1
 
     def broken(name, *args, **kwargs):
         if name == "tensorflow":

@@ -147,8 +147,8 @@ def test_fewer_pictures_than_a_batch_is_said(train_py, folder):
 @pytest.mark.parametrize(
     "options, promises",
     [
-        ([*TINY, "--epochs", 4], ["margin = 0.7", "2 batches of 8", "about 8 batches"]),
-        (["--preset", "sine", "--steps", 7], ["preset = sine", "1024 on the curve", "about 7 b"]),
+        ([*TINY, "--epochs", 4], ["margin = 0.7", "2 batches of 8", "about 8 steps"]),
+        (["--preset", "sine", "--steps", 7], ["preset = sine", "1024 on the curve", "about 7 s"]),
     ],
 )
 def test_dry_run_writes_nothing(train_py, workplace, options, promises):

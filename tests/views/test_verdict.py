@@ -36,7 +36,7 @@ def measured(*distances):
             {"measured": measured(6, 5, 1, 1.2, 1.1, 1.3)},
             "Still improving: the best pictures yet were measured 30 minutes ago.",
         ),
-        ({"measured": measured(6, 1, 1.2, 1.2, 1.1, 1.3)}, f"Not better since minute 20; {KEPT}"),
+        ({"measured": measured(6, 1, 1.2, 1.2, 1.1, 1.3)}, f"No better since minute 20; {KEPT}"),
         (
             {"measured": measured(6, 5, 4, 3, 1, 2)},
             "Worse than at minute 50: the pictures are 2.0 times as far from the training pictures "
