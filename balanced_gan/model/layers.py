@@ -17,7 +17,7 @@ class UpsampledConv2D(layers.Conv2D):
     """Nearest-neighbour upsampling by 2 followed by a 3x3 convolution, fused into one operation.
 
     The upsampled picture is never built; see `convolutions.upsample_and_convolve`. With Keras's two
-    layers, a step takes 1.31 of the time on AVX2 (benchmarks/speed/layers.py).
+    layers, a step takes 1.33 times as long on AVX2 (benchmarks/speed/layers.py).
 
     Args:
         kernel_size: must be 3.
