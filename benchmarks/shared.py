@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,9 +72,9 @@ def publish(section: str, *paragraphs: str) -> None:
         section: text of the heading; also how the old text is found.
         *paragraphs: Markdown.
     """
-    words = zip(sys.argv[1:], ["", *sys.argv[1:]], strict=False)
-    places = ("--data", "--work")
-    words = [a for a, before in words if not a.startswith(places) and before not in places]
+    given = pairwise([*sys.argv[1:], ""])
+    # Without the options that name a place on this machine.
+    words = [word for word, value in given if "/" not in (word[:1], value[:1]) and "=/" not in word]
     command = shlex.join(["python", "-m", sys.modules["__main__"].__spec__.name, *words])
     held = os.environ.get("ONEDNN_MAX_CPU_ISA")
     section += f" (held to {held})" if held else ""
