@@ -14,8 +14,8 @@ _ALTERNATIVES = (("epochs", "steps", "minutes"), ("grid_every_epochs", "grid_eve
 
 
 def setting(
-    default: Any,
     group: str,
+    default: Any,
     meaning: str,
     low: float | None = None,
     high: float | None = None,
@@ -32,14 +32,9 @@ def setting(
     """
     return dataclasses.field(
         default=default,
-        metadata={
-            "group": group,
-            "meaning": meaning,
-            "low": low,
-            "high": high,
-            "choices": choices,
-            "resumable": resumable,
-        },
+        metadata=dict(
+            group=group, meaning=meaning, low=low, high=high, choices=choices, resumable=resumable
+        ),
     )
 
 
@@ -53,14 +48,17 @@ def kind(field: dataclasses.Field[Any]) -> type:
     return first
 
 
-def what_is_wrong(field: dataclasses.Field[Any], value: object) -> str | None:
-    """Says in words what a value should have been, or returns None if it is good.
+def refuse_wrong(field: dataclasses.Field[Any], value: object) -> None:
+    """Refuses a value that a setting cannot have.
 
     Args:
         field: one of `dataclasses.fields(Settings)`.
+
+    Raises:
+        InputError: that says what the value must be.
     """
     if value is None and type(None) in typing.get_args(field.type):
-        return None
+        return
     wanted = kind(field)
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     good = isinstance(value, (int, float) if wanted is float else wanted)
@@ -71,11 +69,13 @@ def what_is_wrong(field: dataclasses.Field[Any], value: object) -> str | None:
     if good and low is not None:
         good = low <= value <= high  # false for NaN too
     if good:
-        return None
+        return
+    named = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[wanted]
     if choices:
-        return " or ".join(str(choice) for choice in choices)
-    name = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[wanted]
-    return f"{name} from {low} to {high}" if low is not None else name
+        named = " or ".join(map(str, choices))
+    elif low is not None:
+        named = f"{named} from {low} to {high}"
+    raise InputError(f"{field.name} must be {named}. Received: {field.name}={value!r}")
 
 
 def refuse_unfit_together(settings: Any) -> None:
@@ -95,17 +95,12 @@ def refuse_unfit_together(settings: Any) -> None:
     if settings.of_points:
         for field in dataclasses.fields(settings):
             value = getattr(settings, field.name)
-            unfit = field.metadata["group"] == "Pictures" and value != field.default
-            if field.name != "max_images" and unfit:
+            of_pictures = field.metadata["group"] == "Pictures" and field.name != "max_images"
+            if (of_pictures and value != field.default) or (field.name == "augmentation" and value):
                 raise InputError(
                     f"{field.name} is for pictures, and networks='points' learns points. "
                     f"Received: {field.name}={value!r}"
                 )
-        if settings.augmentation:
-            raise InputError(
-                "augmentation is for pictures, and networks='points' learns points. "
-                "Received: augmentation=True"
-            )
     if settings.networks == "celeba128" and settings.image_size < 48:
         raise InputError(
             "image_size must be 48 or more with networks='celeba128', whose discriminator halves "

@@ -7,20 +7,18 @@ made from here.
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from balanced_gan.checks import (
-    refuse_unfit_together,
-    renamed,
-    setting,
-    what_is_wrong,
-    without_alternatives,
-)
+from balanced_gan.checks import refuse_unfit_together, refuse_wrong, renamed, setting
 from balanced_gan.errors import InputError
 from balanced_gan.presets.table import PRESETS
 
-__all__ = ["STARTS", "Settings", "check_value", "preset_values", "renamed", "without_alternatives"]
-
+_pictures = partial(setting, "Pictures")
+_networks = partial(setting, "Networks")
+_training = partial(setting, "Training")
+_balance = partial(setting, "Balance")
+_watching = partial(setting, "Watching")
 STARTS = ("neutral", "portraits")  # come with this package
 
 
@@ -34,203 +32,171 @@ class Settings:
     """
 
     preset: str = setting(
-        "balanced",
         "What to do",
+        "balanced",
         "A known system's settings as defaults; other options override them, --dry_run shows them.",
         choices=tuple(PRESETS),
     )
 
-    # Pictures
-    path: str | None = setting(
-        None, "Pictures", "Folder of pictures, subfolders included; without it, drawn faces."
+    path: str | None = _pictures(
+        None, "Folder of pictures, subfolders included; without it, drawn faces."
     )
-    pattern: str | None = setting(
-        None,
-        "Pictures",
-        "Use only files whose path ends with this pattern: '*F.png' or 'front/*'.",
+    pattern: str | None = _pictures(
+        None, "Use only files whose path ends with this pattern: '*F.png' or 'front/*'."
     )
-    max_images: int | None = setting(
-        None, "Pictures", "Use at most this many pictures.", 1, 10_000_000
+    max_images: int | None = _pictures(None, "Use at most this many pictures.", 1, 10_000_000)
+    source_width: int | None = _pictures(
+        None, "Keep this many columns from the middle before the crop.", 1, 100_000
     )
-    source_width: int | None = setting(
-        None, "Pictures", "Keep this many columns from the middle before the crop.", 1, 100_000
+    source_height: int | None = _pictures(
+        None, "Keep this many rows from the middle before the crop.", 1, 100_000
     )
-    source_height: int | None = setting(
-        None, "Pictures", "Keep this many rows from the middle before the crop.", 1, 100_000
-    )
-    crop: str = setting(
+    crop: str = _pictures(
         "center",
-        "Pictures",
         "How pictures become square: center cuts the longer side, pad adds black borders, stretch "
         "distorts, face cuts out faces, which --dry_run then shows.",
         choices=("center", "pad", "stretch", "face"),
     )
-    face_margin: float = setting(
-        0.3, "Pictures", "With --crop face: border around a face, as a share of its side.", 0.0, 3.0
+    face_margin: float = _pictures(
+        0.3, "With --crop face: border around a face, as a share of its side.", 0.0, 3.0
     )
-    face_smallest: float = setting(
-        0.08,
-        "Pictures",
-        "With --crop face: smallest face, as a share of the shorter side.",
-        0.01,
-        1.0,
+    face_smallest: float = _pictures(
+        0.08, "With --crop face: smallest face, as a share of the shorter side.", 0.01, 1.0
     )
-    faces_per_picture: int = setting(
-        1, "Pictures", "With --crop face: most faces from a picture, largest first.", 1, 1000
+    faces_per_picture: int = _pictures(
+        1, "With --crop face: most faces from a picture, largest first.", 1, 1000
     )
-    image_size: int = setting(
+    image_size: int = _pictures(
         64,
-        "Pictures",
         "Side of the square pictures, in pixels.",
         choices=(32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256),
     )
-    channels: int = setting(3, "Pictures", "3 for colour, 1 for grey.", choices=(3, 1))
-    mirror: bool = setting(True, "Pictures", "Flip pictures left to right at random.")
-    cache: bool = setting(
-        True, "Pictures", "Keep decoded pictures in runs/cache for the next start.", resumable=True
+    channels: int = _pictures(3, "3 for colour, 1 for grey.", choices=(3, 1))
+    mirror: bool = _pictures(True, "Flip pictures left to right at random.")
+    cache: bool = _pictures(
+        True, "Keep decoded pictures in runs/cache for the next start.", resumable=True
     )
 
-    # Networks
-    networks: str = setting(
+    networks: str = _networks(
         "light",
-        "Networks",
         "Architecture of both networks: light is the default, the others belong to presets.",
         choices=("light", "original", "points", "dense", "celeba128", "dcgan"),
     )
-    width: int = setting(
-        48, "Networks", "Channels of the 32x32 layer at 64x64; the others scale with it.", 4, 512
+    width: int = _networks(
+        48, "Channels of the 32x32 layer at 64x64; the others scale with it.", 4, 512
     )
-    latent_dim: int = setting(100, "Networks", "Length of a latent vector.", 1, 4096)
-    latent_prior: str = setting(
+    latent_dim: int = _networks(100, "Length of a latent vector.", 1, 4096)
+    latent_prior: str = _networks(
         "normal",
-        "Networks",
         "Distribution of the latents: normal(0, 1) or uniform(-1, 1).",
         choices=("normal", "uniform"),
     )
-    start: str = setting(
+    start: str = _networks(
         "auto",
-        "Networks",
         f"Trained networks to start from: {', '.join(STARTS)}, one of your runs, or scratch for "
         "none; auto picks the one closest to your pictures.",
     )
-    dropout: float = setting(
-        0.0, "Networks", "Share of the discriminator's activations to drop.", 0.0, 0.95
-    )
+    dropout: float = _networks(0.0, "Share of the discriminator's activations to drop.", 0.0, 0.95)
 
-    # Training
-    batch_size: int = setting(8, "Training", "Pictures in a batch.", 1, 4096)
-    epochs: int | None = setting(
-        50, "Training", "Stop after this many passes over the pictures.", 1, 10**7, resumable=True
+    batch_size: int = _training(8, "Pictures in a batch.", 1, 4096)
+    epochs: int | None = _training(
+        50, "Stop after this many passes over the pictures.", 1, 10**7, resumable=True
     )
-    steps: int | None = setting(
-        None, "Training", "Stop after this many steps, one batch each.", 1, 10**9, resumable=True
+    steps: int | None = _training(
+        None, "Stop after this many steps, one batch each.", 1, 10**9, resumable=True
     )
-    minutes: float | None = setting(
+    minutes: float | None = _training(
         None,
-        "Training",
         "Stop after this many minutes in all. Any limit given replaces the default --epochs; the "
         "first one reached counts.",
         0.01,
         10**6,
         resumable=True,
     )
-    generator_learning_rate: float = setting(
-        8e-4, "Training", "Initial learning rate; see --learning_rate_decay.", 1e-7, 1.0
+    generator_learning_rate: float = _training(
+        8e-4, "Initial learning rate; see --learning_rate_decay.", 1e-7, 1.0
     )
     # At a quarter of it the discriminator was at chance for most of a run, and taught nothing.
-    discriminator_learning_rate: float = setting(
-        8e-4, "Training", "Learning rate of the discriminator.", 1e-7, 1.0
+    discriminator_learning_rate: float = _training(
+        8e-4, "Learning rate of the discriminator.", 1e-7, 1.0
     )
     # Fast at first, because people wait for the early pictures; at a constant rate the pictures
     # become alike. It depends on the turns and not on the run's length, so that extending a
     # finished run gives the same result as one longer run.
-    learning_rate_decay: float = setting(
-        3e-4, "Training", "d: after n turns, a network's rate is divided by 1 + d n.", 0.0, 1.0
+    learning_rate_decay: float = _training(
+        3e-4, "d: after n turns, a network's rate is divided by 1 + d n.", 0.0, 1.0
     )
     # Without it the discriminator runs away from a warm start in its first fifty turns: within the
     # margin on 84 instead of 91 % of 500 batches of 32. With 200, or for both networks, the
     # pictures were further from real ones (benchmarks/ablations.md).
-    discriminator_warm_up: int = setting(
-        100, "Training", "Turns over which the discriminator's learning rate rises.", 0, 100_000
+    discriminator_warm_up: int = _training(
+        100, "Turns over which the discriminator's learning rate rises.", 0, 100_000
     )
-    optimizer: str = setting(
-        "adam", "Training", "Optimizer of both networks.", choices=("adam", "rmsprop")
-    )
+    optimizer: str = _training("adam", "Optimizer of both networks.", choices=("adam", "rmsprop"))
     # With 0.5 and 0.999 the pictures became more alike, and after the same 3,000 batches were twice
     # as far from real ones.
-    beta_1: float = setting(
-        0.0, "Training", "Adam's decay rate for the average gradient.", 0.0, 0.9999
+    beta_1: float = _training(0.0, "Adam's decay rate for the average gradient.", 0.0, 0.9999)
+    beta_2: float = _training(
+        0.99, "Adam's decay rate for the average squared gradient.", 0.0, 0.99999
     )
-    beta_2: float = setting(
-        0.99, "Training", "Adam's decay rate for the average squared gradient.", 0.0, 0.99999
+    clip_value: float = _training(
+        0.0, "Clip each element of a gradient to this size; 0 for never.", 0.0, 1e6
     )
-    clip_value: float = setting(
-        0.0, "Training", "Clip each element of a gradient to this size; 0 for never.", 0.0, 1e6
+    label_noise: float = _training(
+        0.0, "Randomly soften the discriminator's labels by up to this much.", 0.0, 0.5
     )
-    label_noise: float = setting(
-        0.0, "Training", "Randomly soften the discriminator's labels by up to this much.", 0.0, 0.5
-    )
-    r1: float = setting(
+    r1: float = _training(
         0.2,
-        "Training",
         "Weight of the R1 penalty: steadier training and more varied pictures; 0 for none.",
         0.0,
         1000.0,
     )
-    augmentation: bool = setting(
-        True, "Training", "Randomly alter what the discriminator sees, against overfitting."
+    augmentation: bool = _training(
+        True, "Randomly alter what the discriminator sees, against overfitting."
     )
-    ema_decay: float = setting(
-        0.995, "Training", "Decay rate of the averaged generator, per turn.", 0.0, 0.99999
+    ema_decay: float = _training(
+        0.995, "Decay rate of the averaged generator, per turn.", 0.0, 0.99999
     )
-    precision: str = setting(
+    precision: str = _training(
         "auto",
-        "Training",
         "Arithmetic of the layers; auto picks the faster one on this machine.",
         choices=("auto", "float32", "bfloat16"),
     )
-    seed: int = setting(0, "Training", "The same seed repeats a run.", 0, 2**31 - 1)
+    seed: int = _training(0, "The same seed repeats a run.", 0, 2**31 - 1)
 
-    # Balance
-    margin: float = setting(
-        0.7, "Balance", "e: keep |loss_G - loss_D| below this, in nats.", 0.0, 100.0
-    )
-    balance: str = setting(
+    margin: float = _balance(0.7, "e: keep |loss_G - loss_D| below this, in nats.", 0.0, 100.0)
+    balance: str = _balance(
         "margin",
-        "Balance",
         "Which network trains on a batch. margin: the one that the rule of balance chooses; "
         "alternate: each in turn; both: both, from one forward pass; two_step: D, then G; "
         "two_step_repeat: the same, then the one that lags, until the gap is within the margin.",
         choices=("margin", "alternate", "both", "two_step", "two_step_repeat"),
     )
-    max_streak: int = setting(16, "Balance", "Most turns in a row for one network.", 1, 1_000_000)
+    max_streak: int = _balance(16, "Most turns in a row for one network.", 1, 1_000_000)
 
-    # Watching
-    grid_every_epochs: int | None = setting(
-        10, "Watching", "Epochs between grids of pictures.", 1, 10**7, resumable=True
+    grid_every_epochs: int | None = _watching(
+        10, "Epochs between grids of pictures.", 1, 10**7, resumable=True
     )
-    grid_every_steps: int | None = setting(
-        None, "Watching", "Steps between grids, in place of epochs.", 1, 10**9, resumable=True
+    grid_every_steps: int | None = _watching(
+        None, "Steps between grids, in place of epochs.", 1, 10**9, resumable=True
     )
-    grid_side: int = setting(8, "Watching", "Rows and columns of the grid.", 1, 32)
-    preview: bool = setting(
-        False, "Watching", "Show each new grid in the terminal; needs rich-pixels.", resumable=True
+    grid_side: int = _watching(8, "Rows and columns of the grid.", 1, 32)
+    preview: bool = _watching(
+        False, "Show each new grid in the terminal; needs rich-pixels.", resumable=True
     )
-    tensorboard: bool = setting(
-        False, "Watching", "Write logs for TensorBoard; needs tensorboard.", resumable=True
+    tensorboard: bool = _watching(
+        False, "Write logs for TensorBoard; needs tensorboard.", resumable=True
     )
-    evaluate_every_minutes: float = setting(
+    evaluate_every_minutes: float = _watching(
         5.0,
-        "Watching",
         "Minutes between evaluations, which keep the best networks and take at most 3 % of the "
         "time; 0 for none.",
         0.0,
         1440,
         resumable=True,
     )
-    checkpoint_every_minutes: float = setting(
+    checkpoint_every_minutes: float = _watching(
         2.0,
-        "Watching",
         "Minutes between checkpoints, 0 for one after every step; a power cut loses at most this "
         "much training.",
         0.0,
@@ -240,7 +206,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            check_value(field.name, getattr(self, field.name))
+            refuse_wrong(field, getattr(self, field.name))
         refuse_unfit_together(self)
 
     @property
@@ -284,17 +250,3 @@ def preset_values(preset: str) -> dict[str, Any]:
     """The values of all settings under a preset, one of `PRESETS`, for `Settings(**...)`."""
     defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
     return {**defaults, **PRESETS[preset], "preset": preset}
-
-
-def check_value(name: str, value: object) -> None:
-    """Refuses a value that a setting cannot have.
-
-    Args:
-        name: of a field of `Settings`.
-
-    Raises:
-        InputError: that says what the value must be.
-    """
-    wanted = what_is_wrong(Settings.__dataclass_fields__[name], value)
-    if wanted:
-        raise InputError(f"{name} must be {wanted}. Received: {name}={value!r}")

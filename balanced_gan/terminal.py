@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, TextIO
@@ -61,11 +61,8 @@ def quiet_libraries() -> Iterator[Messages]:
 
 
 @contextmanager
-def quiet_import(prepare: Callable[[], object] = lambda: None) -> Iterator[None]:
+def quiet_import() -> Iterator[None]:
     """Imports TensorFlow without its messages, some of which ignore its log level.
-
-    Args:
-        prepare: called before TensorFlow computes anything.
 
     Raises:
         InputError: if TensorFlow cannot run here.
@@ -90,9 +87,8 @@ def quiet_import(prepare: Callable[[], object] = lambda: None) -> Iterator[None]
                 f"{_WINDOWS_NEEDS if os.name == 'nt' else ''}"
             ) from None
 
-        prepare()
-        tf.zeros(1)  # the first operation prints them again
         yield
+        tf.zeros(1)  # the first operation prints them again
 
 
 def program() -> str:

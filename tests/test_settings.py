@@ -4,8 +4,9 @@ import json
 import pytest
 
 from balanced_gan import InputError, Settings
+from balanced_gan.checks import without_alternatives
 from balanced_gan.presets.table import PRESETS
-from balanced_gan.settings import preset_values, without_alternatives
+from balanced_gan.settings import preset_values
 
 
 def test_json_round_trip():

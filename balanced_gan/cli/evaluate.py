@@ -17,11 +17,7 @@ from balanced_gan.terminal import quiet_import
 @best_option
 @option("--path", help="Folder of pictures that the run was not trained on.")
 @option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of the first of 400 samples.",
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of the first of 400 samples."
 )
 @option(
     "--inception_weights",

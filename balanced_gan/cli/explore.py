@@ -14,10 +14,7 @@ from balanced_gan.terminal import quiet_import, require_package
 @run_option("Explore a run")
 @best_option
 @option(
-    "--browser/--no_browser",
-    default=True,
-    show_default=True,
-    help="Open the page at once, or only print its address.",
+    "--browser/--no_browser", default=True, help="Open the page at once, or only print its address."
 )
 @out_option("images/NAME OF THE RUN-explored")
 def command(run_name, best, browser, out):

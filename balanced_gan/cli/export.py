@@ -18,7 +18,6 @@ from balanced_gan.terminal import quiet_import
     "kind",
     type=click.Choice(["keras", "saved_model", "tflite", "onnx"]),
     default="keras",
-    show_default=True,
     help="What to write; the result is checked against the original.",
 )
 @out_option("export in the run's folder")

@@ -4,15 +4,7 @@ from pathlib import Path
 
 import click
 
-from balanced_gan.cli.options import (
-    best_option,
-    cli_command,
-    option,
-    out_option,
-    run_option,
-    seed_option,
-    truncation_option,
-)
+from balanced_gan.cli.options import best_option, cli_command, option, run_option, sampling_options
 from balanced_gan.runs.registry import find_run
 from balanced_gan.terminal import quiet_import
 
@@ -21,20 +13,14 @@ from balanced_gan.terminal import quiet_import
 @run_option("Generate from a run")
 @best_option
 @option(
-    "--img_num",
-    type=click.IntRange(1, 1_000_000),
-    default=20,
-    show_default=True,
-    help="How many pictures to make.",
+    "--img_num", type=click.IntRange(1, 1_000_000), default=20, help="How many pictures to make."
 )
 @option(
     "--top",
     type=click.IntRange(1, 1_000_000),
     help="Keep only this many pictures: those the discriminator finds most real.",
 )
-@seed_option
-@truncation_option
-@out_option("images/NAME OF THE RUN, or the next free one")
+@sampling_options
 @option(
     "--columns",
     type=click.IntRange(1, 400),

@@ -4,15 +4,7 @@ from pathlib import Path
 
 import click
 
-from balanced_gan.cli.options import (
-    best_option,
-    cli_command,
-    option,
-    out_option,
-    run_option,
-    seed_option,
-    truncation_option,
-)
+from balanced_gan.cli.options import best_option, cli_command, option, run_option, sampling_options
 from balanced_gan.runs.registry import find_run
 from balanced_gan.terminal import quiet_import
 
@@ -24,31 +16,20 @@ from balanced_gan.terminal import quiet_import
     "--latents",
     type=click.IntRange(2, 1000),
     default=8,
-    show_default=True,
     help="Number of pictures to pass through before returning to the first.",
 )
-@seed_option
-@truncation_option
-@out_option("images/NAME OF THE RUN, or the next free one")
+@sampling_options
 @option(
     "--frames_between",
     type=click.IntRange(1, 1000),
     default=40,
-    show_default=True,
     help="Frames from each picture to the next.",
 )
-@option(
-    "--frames_per_second",
-    type=click.IntRange(1, 120),
-    default=25,
-    show_default=True,
-    help="Speed of the video.",
-)
+@option("--frames_per_second", type=click.IntRange(1, 120), default=25, help="Speed of the video.")
 @option(
     "--video_side",
     type=click.IntRange(16, 2048),
     default=256,
-    show_default=True,
     help="Width and height of the video in pixels.",
 )
 def command(run_name, best, latents, seed, truncation, out, **video):
@@ -58,7 +39,7 @@ def command(run_name, best, latents, seed, truncation, out, **video):
         from balanced_gan.output import kinds, sampling
         from balanced_gan.output.video import interpolate_files
     kinds.require_images(run, "a video needs pictures")
-    source = run.source(best)
+    source = run.best if best else run
     generator = sampling.load_network(source, source.generator_file)
     prior = run.settings().latent_prior
     seeds = range(seed, seed + latents)

@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import secrets
+from functools import partial
 
 import click
 
 from balanced_gan import __version__
-from balanced_gan.checks import kind
-from balanced_gan.settings import Settings, renamed
+from balanced_gan.checks import kind, renamed
+from balanced_gan.settings import Settings
 
 SETTINGS = {setting.name: setting for setting in dataclasses.fields(Settings)}
 TYPES = ("train", "generate", "interpolate", "explore", "evaluate", "report", "export", "list")
@@ -17,8 +18,8 @@ TYPES = ("train", "generate", "interpolate", "explore", "evaluate", "report", "e
 class GroupedOption(click.Option):
     """An option that knows under which heading of `--help` it stands."""
 
-    def __init__(self, *args, group, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args, group="Options", show_default=True, **kwargs):
+        super().__init__(*args, show_default=show_default, **kwargs)
         self.group = group
 
 
@@ -56,9 +57,8 @@ class SettingChoice(click.Choice):
         return super().convert(renamed(self.setting, value), param, ctx)
 
 
-def option(*names, group="Options", **kwargs):
-    """`click.option` for a `GroupedOption`."""
-    return click.option(*names, cls=GroupedOption, group=group, **kwargs)
+option = partial(click.option, cls=GroupedOption)
+task_option = partial(option, group="What to do")
 
 
 def normalise(name: str) -> str:
@@ -72,9 +72,8 @@ def cli_command(type_: str):
     Args:
         type_: one of `TYPES`.
     """
-    type_option = option(
+    type_option = task_option(
         "--TYPE",
-        group="What to do",
         type=click.Choice(TYPES, case_sensitive=False),
         default=type_,
         show_default=type_ == "train",
@@ -94,9 +93,7 @@ def cli_command(type_: str):
         epilog="Exit status: 0 on success, or after Ctrl-C once training is saved; 1 on failure; "
         "2 on wrong options.",
     )
-    version_option = click.version_option(
-        __version__, cls=GroupedOption, group="Options", prog_name="balanced-gan"
-    )
+    version_option = click.version_option(__version__, prog_name="balanced-gan")
     return lambda function: make(type_option(version_option(function)))
 
 
@@ -106,34 +103,15 @@ def run_option(purpose: str):
     Args:
         purpose: what they do with it, the beginning of the help text.
     """
-    return option(
-        "--run",
-        "run_name",
-        group="What to do",
-        help=f"{purpose}: its name, number or folder. [default: the newest]",
+    return task_option(
+        "--run", "run_name", help=f"{purpose}: its name, number or folder. [default: the newest]"
     )
 
 
-best_option = option(
+best_option = task_option(
     "--best",
     is_flag=True,
-    group="What to do",
     help="Use the networks of the best evaluation during training, not the newest.",
-)
-truncation_option = option(
-    "--truncation",
-    type=click.FloatRange(0.0, 2.0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Below 1, pictures are more ordinary and more alike. Above 1, they are more varied, and "
-    "more of them are broken.",
-)
-seed_option = option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    default=lambda: secrets.randbelow(1_000_000),
-    show_default="random",
-    help="Seed of the first picture; the same seed makes the same pictures again.",
 )
 
 
@@ -149,6 +127,25 @@ def out_option(default: str):
         callback=lambda context, parameter, value: value and os.path.expanduser(value),
         help=f"Folder for the files. [default: {default}]",
     )
+
+
+def sampling_options(function):
+    """Adds --seed, --truncation and --out, for commands that make new pictures."""
+    function = out_option("images/NAME OF THE RUN, or the next free one")(function)
+    function = option(
+        "--truncation",
+        type=click.FloatRange(0.0, 2.0, min_open=True),
+        default=1.0,
+        help="Below 1, pictures are more ordinary and more alike. Above 1, they are more varied, "
+        "and more of them are broken.",
+    )(function)
+    return option(
+        "--seed",
+        type=click.IntRange(0, 2**31 - 1),
+        default=lambda: secrets.randbelow(1_000_000),
+        show_default="random",
+        help="Seed of the first picture; the same seed makes the same pictures again.",
+    )(function)
 
 
 def settings_options(function):
@@ -171,7 +168,6 @@ def settings_options(function):
             group=setting.metadata["group"],
             type=kind_of_value,
             default=setting.default,
-            show_default=True,
             help=setting.metadata["meaning"],
         )(function)
     return function

@@ -60,7 +60,8 @@ def assist(path) -> None:
     """
     number, count = workers.cluster()
     click.echo(f"Worker:   {number + 1} of {count}; waiting for the others")
-    with quiet_import(workers.strategy):
+    with quiet_import():
+        workers.strategy()  # before TensorFlow computes anything
         from balanced_gan.training.prepare import prepare
         from balanced_gan.training.train import train
     job = prepare(None, path)
@@ -121,7 +122,8 @@ def _prepared(settings):
     count = workers.cluster().count
     if count > 1:
         click.echo(f"Workers:  {count}; waiting until all are there")
-    with quiet_import(workers.strategy):
+    with quiet_import():
+        workers.strategy()  # before TensorFlow computes anything
         from balanced_gan.data.doubts import doubts
         from balanced_gan.output.kinds import kind_of
         from balanced_gan.training.prepare import fitting_batch_size, prepare
@@ -171,18 +173,14 @@ def _say_outcome(outcome, settings, run, img_num):
         click.echo(f"Note:     checkpoint {name} was damaged; an earlier one was used")
     which = "" if all_runs()[:1] == [run] else f' --run "{run.path}"'
     again = f"{program()}{which or ' --resume'}"
-    done = f"{outcome.epochs} epoch{'' if outcome.epochs == 1 else 's'}"
-    if settings.steps:
-        done = f"{outcome.steps} step{'' if outcome.steps == 1 else 's'}"
-    done = f"{done} in {outcome.minutes:.1f} minutes"
+    count, unit = (outcome.steps, "step") if settings.steps else (outcome.epochs, "epoch")
+    done = f"{count} {unit}{'' if count == 1 else 's'} in {outcome.minutes:.1f} minutes"
     if not outcome.finished:
         click.echo(f"Stopped:  {done}. Everything is saved. To continue: {again}")
     else:
-        more = f"--epochs {2 * outcome.epochs}"
+        more = f"--{unit}s {2 * count}"
         if settings.minutes:
             more = f"--minutes {2 * max(settings.minutes, round(outcome.minutes)):g}"
-        elif settings.steps:
-            more = f"--steps {2 * outcome.steps}"
         if outcome.new_steps:
             click.echo(f"Trained:  {done}. To continue: {again} {more}")
         else:

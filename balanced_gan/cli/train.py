@@ -5,45 +5,33 @@ from pathlib import Path
 
 import click
 
+from balanced_gan.checks import without_alternatives
 from balanced_gan.cli import session
 from balanced_gan.cli.folder import folder_of
-from balanced_gan.cli.options import SETTINGS, cli_command, option, settings_options
+from balanced_gan.cli.options import SETTINGS, cli_command, settings_options, task_option
 from balanced_gan.errors import InputError
 from balanced_gan.model import workers
 from balanced_gan.runs.registry import find_run, matching_run
-from balanced_gan.settings import Settings, preset_values, without_alternatives
+from balanced_gan.settings import Settings, preset_values
 
 
 @cli_command("train")
-@option(
-    "--run",
-    "run_name",
-    group="What to do",
-    help="Continue this run with its settings: its name, number or folder.",
+@task_option(
+    "--run", "run_name", help="Continue this run with its settings: its name, number or folder."
 )
-@option(
-    "--resume",
-    is_flag=True,
-    group="What to do",
-    help="Continue the newest run with its settings, whatever they are.",
+@task_option(
+    "--resume", is_flag=True, help="Continue the newest run with its settings, whatever they are."
 )
-@option(
-    "--new",
-    is_flag=True,
-    group="What to do",
-    help="Start a new run even where one could be continued.",
-)
-@option(
+@task_option("--new", is_flag=True, help="Start a new run even where one could be continued.")
+@task_option(
     "--dry_run",
     is_flag=True,
-    group="What to do",
     help="Show the settings, the size and the estimated time of the job; write nothing, except a "
     "sheet of the faces with --crop face.",
 )
-@option(
+@task_option(
     "--workers",
     "worker_count",
-    group="What to do",
     type=click.IntRange(1, 256),
     help="Train with several processes on this machine, each on its part of every batch; for "
     "several machines see docs/scaling.md. [default: 1, or as TF_CONFIG says]",
@@ -121,7 +109,4 @@ def _continued(run, given):
                 f"which cannot be changed now. Received: {name}={value!r}. "
                 "Leave it out, or start a new run with --new."
             )
-    changes = without_alternatives(
-        {name: value for name, value in given.items() if SETTINGS[name].metadata["resumable"]}
-    )
-    return dataclasses.replace(stored, **changes)
+    return dataclasses.replace(stored, **without_alternatives(given))

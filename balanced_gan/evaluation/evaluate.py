@@ -199,7 +199,7 @@ def evaluate_run(
         InputError: see `load_network`; or if there are fewer than twelve real pictures.
     """
     settings = run.settings()
-    source = run.source(best)
+    source = run.best if best else run
     generator = load_network(source, source.generator_file)
     extract = features or shape_and_colour
     random = np.random.default_rng(seed)

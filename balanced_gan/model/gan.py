@@ -10,12 +10,13 @@ from keras import ops
 from numpy.typing import NDArray
 
 from balanced_gan.balance import next_streak, whose_turn
+from balanced_gan.checks import refuse_wrong
 from balanced_gan.model.augment import augment
 from balanced_gan.model.ema import batch_norm_recalibration, update_ema
 from balanced_gan.model.losses import discriminator_loss, generator_loss, r1_gradients
 from balanced_gan.model.networks import plain_copy
 from balanced_gan.model.optimizers import LearningRate, build_optimizer
-from balanced_gan.settings import Settings, check_value
+from balanced_gan.settings import Settings
 
 R1_EVERY = 16  # turns of the discriminator (Karras et al. 2020); each costs as much as two turns
 _RECALIBRATION_SEED = 2_000_000  # and the next 31: latents that set the BatchNorm statistics
@@ -76,7 +77,7 @@ class BalancedGAN(keras.Model):
         seed: int = Settings.seed,
     ) -> None:
         super().__init__()
-        check_value("latent_prior", latent_prior)
+        refuse_wrong(Settings.__dataclass_fields__["latent_prior"], latent_prior)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = plain_copy(generator)

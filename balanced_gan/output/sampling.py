@@ -171,7 +171,7 @@ def load_sampler(run: Run, best: bool, truncation: float) -> Sampler:
     Raises:
         InputError: see `load_network`.
     """
-    source = run.source(best)
+    source = run.best if best else run
     return Sampler(
         load_network(source, source.generator_file),
         load_network(source, source.discriminator_file),

@@ -87,41 +87,24 @@ def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
 
 
 def save_networks(run: Run, generator: keras.Model, discriminator: keras.Model) -> None:
-    """Writes both networks of a model.
+    """Writes both networks of a model so that Keras can load them without this package.
 
     Args:
         generator: from `BalancedGAN.recalibrated_generator`.
     """
-    save_network(generator, run.generator_file)
-    save_network(plain_copy(discriminator), run.discriminator_file)
-
-
-def save_network(network: keras.Model, file: Path) -> None:
-    """Writes a network so that Keras can load it without this package.
-
-    Args:
-        network: with Keras's own layers only.
-        file: `generator_file` or `discriminator_file` of a run.
-    """
-    temporary = file.with_suffix(".tmp.keras")  # Keras insists on the suffix
-    try:
-        network.save(temporary)
-        atomic_write(file, temporary.read_bytes())
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def all_variables(gan: BalancedGAN) -> list[Any]:
-    """Everything that training changes: networks, EMA, random states, counters, optimizers."""
-    return [
-        *gan.variables,
-        *gan.generator_optimizer.variables,
-        *gan.discriminator_optimizer.variables,
-    ]
+    files = {run.generator_file: generator, run.discriminator_file: plain_copy(discriminator)}
+    for file, network in files.items():
+        temporary = file.with_suffix(".tmp.keras")  # Keras insists on the suffix
+        try:
+            network.save(temporary)
+            atomic_write(file, temporary.read_bytes())
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def named_variables(gan: BalancedGAN) -> dict[str, Any]:
-    """`all_variables` by name, so that arrays of equal shapes cannot change places in a file.
+    """Everything that training changes: networks, EMA, random states, counters, optimizers. By
+    name, so that arrays of equal shapes cannot change places in a file.
 
     Returns:
         A dict such as `{"generator/000-kernel": variable, "streak": ...}`. Names of layers are
@@ -131,10 +114,12 @@ def named_variables(gan: BalancedGAN) -> dict[str, Any]:
     for part in ("generator", "discriminator", "ema_generator"):
         for number, variable in enumerate(getattr(gan, part).variables):
             names[id(variable)] = f"{part}/{number:03d}-{variable.name}"
+    variables = list(gan.variables)
     for part in ("generator_optimizer", "discriminator_optimizer"):
         for number, variable in enumerate(getattr(gan, part).variables):
             names[id(variable)] = f"{part}/{number:03d}"
-    return {names.get(id(each), each.name): each for each in all_variables(gan)}
+            variables.append(variable)
+    return {names.get(id(each), each.name): each for each in variables}
 
 
 def _newest_first(run: Run) -> list[Path]:
@@ -152,12 +137,11 @@ def _read_checkpoint(file: Path, variables: Mapping[str, Any]) -> tuple[float, l
         raise ValueError("compressed, which this program never does")
     with np.load(file, allow_pickle=False) as stored:  # reading verifies the zip checksums
         names = [name for name in stored.files if name != "seconds"]
-        # Versions before 2026-11-25 numbered the arrays, in the same order.
-        if names not in (list(variables), [f"v{i:04d}" for i in range(len(variables))]):
-            raise InputError("made by other networks")
         arrays = [stored[name] for name in names]
         seconds = float(stored["seconds"])
+    # Versions before 2026-11-25 numbered the arrays, in the same order.
+    named = names in (list(variables), [f"v{i:04d}" for i in range(len(variables))])
     shapes = [tuple(variable.shape) for variable in variables.values()]
-    if [array.shape for array in arrays] != shapes:
+    if not named or [array.shape for array in arrays] != shapes:
         raise InputError("made by other networks")
     return seconds, arrays

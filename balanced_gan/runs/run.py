@@ -50,11 +50,10 @@ _NO_SOFT_LOCK: dict[str, Any] = (
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of some network file systems
 _NUMBER = r"(-?\d{1,12}(?:\.\d{1,6})?)"
 _HISTORY_ROW = re.compile(
-    rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},(?:(\d{{1,7}}),(\d{{1,7}})|([GD\d+]+))"
+    rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},"
+    # Versions before 2026-11-25 wrote "G" or "3G+D" in place of the last two columns.
+    r"(?:(\d{1,7}),(\d{1,7})|(?=.)(?:(\d{0,3})G)?\+?(?:(\d{0,3})D)?)"
 )
-# Versions before 2026-11-25 wrote "G" or "3G+D" in place of the last two columns.
-_FORMER_TURNS = re.compile(r"(?:(\d{0,3})G)?\+?(?:(\d{0,3})D)?")
-
 # The same versions called a metric by another name.
 _FORMER_METRICS = {"spread": "diversity"}
 
@@ -78,15 +77,6 @@ class Run:
         return self.path / "discriminator.keras"
 
     @property
-    def best(self) -> "Run":
-        """The networks of the best evaluation, as a `Run`."""
-        return Run(self.path / "best")
-
-    def source(self, best: bool) -> "Run":
-        """The `Run` to take networks from: `self.best` if `best`, else this one."""
-        return self.best if best else self
-
-    @property
     def evaluations_file(self) -> Path:
         return self.path / "evaluations.csv"
 
@@ -105,6 +95,11 @@ class Run:
     @property
     def final_sheet(self) -> Path:
         return self.path / "final.png"
+
+    @property
+    def best(self) -> "Run":
+        """The networks of the best evaluation, as a `Run`."""
+        return Run(self.path / "best")
 
     def grid_file(self, label: str | int) -> Path:
         """The file of a grid.
@@ -147,8 +142,7 @@ class Run:
             found["sessions"] = [each for each in found["sessions"] if isinstance(each, dict)]
             return found
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            pass
-        return {"sessions": []}
+            return {"sessions": []}
 
     def pictures_seen(self, steps: int) -> int:
         """The number of pictures trained on in this many steps, counting repetitions."""
@@ -264,18 +258,11 @@ class Run:
                 whole = _HISTORY_ROW.fullmatch(line.removesuffix("\n"))
                 if not whole or not line.endswith("\n"):  # the last line may be incomplete
                     continue
-                *values, former = whole.groups()
-                if former:
-                    values[-2:] = _former_turns(former)
-                yield dict(zip(HISTORY_COLUMNS, values, strict=True))
-
-
-def _former_turns(text: str) -> list[str]:
-    """The turns of both networks, as two strings of digits: "3G+D" is "3", "1"."""
-    turns = _FORMER_TURNS.fullmatch(text)
-    if not turns:
-        return ["0", "0"]
-    return ["0" if turn is None else turn or "1" for turn in turns.groups()]
+                *values, turn_g, turn_d, former_g, former_d = whole.groups()
+                if turn_g is None:  # "G" is one turn
+                    former = (former_g, former_d)
+                    turn_g, turn_d = ("0" if turn is None else turn or "1" for turn in former)
+                yield dict(zip(HISTORY_COLUMNS, [*values, turn_g, turn_d], strict=True))
 
 
 def _read_table(file: Path) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from balanced_gan import memory
 from balanced_gan.errors import InputError
 from balanced_gan.model import workers
 from balanced_gan.runs import machine
-from balanced_gan.runs.checkpoints import all_variables, save_checkpoint
+from balanced_gan.runs.checkpoints import named_variables, save_checkpoint
 from balanced_gan.runs.run import Run
 from balanced_gan.training.changes import fingerprint, what_changed
 from balanced_gan.training.clock import Clock
@@ -77,7 +77,8 @@ class StopOnNaN(keras.callbacks.Callback):
         Raises:
             FloatingPointError: if a weight is not finite.
         """
-        if not all(np.isfinite(variable.numpy()).all() for variable in all_variables(self.model)):
+        variables = named_variables(self.model).values()
+        if not all(np.isfinite(variable.numpy()).all() for variable in variables):
             raise FloatingPointError(f"a weight was not finite at step {self.model.steps_done}")
 
 

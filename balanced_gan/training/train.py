@@ -18,7 +18,7 @@ from balanced_gan.model.start import apply_start
 from balanced_gan.output.final_plots import write_final_plots
 from balanced_gan.output.kinds import kind_of
 from balanced_gan.runs import machine
-from balanced_gan.runs.checkpoints import all_variables, load_checkpoint
+from balanced_gan.runs.checkpoints import load_checkpoint, named_variables
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
 from balanced_gan.training import callbacks, monitors, progress
@@ -94,7 +94,7 @@ def _newest(settings, run, samples):
         if start:
             apply_start(gan, start, samples)
     if workers.cluster().count > 1:
-        variables = all_variables(gan)
+        variables = list(named_variables(gan).values())
         arrays = [variable.numpy() for variable in variables]
         *arrays, seconds = workers.from_chief([*arrays, np.float64(seconds)])
         for variable, array in zip(variables, arrays, strict=True):

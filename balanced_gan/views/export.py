@@ -80,7 +80,7 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
         InputError: if a package is missing, or if the difference is above 2; then an earlier
             export stays.
     """
-    source = run.source(best)
+    source = run.best if best else run
     generator = load_network(source, source.generator_file)
     prior = run.settings().latent_prior
     latents = latents_of(range(_CHECKED), generator.input_shape[-1], prior=prior)

@@ -330,11 +330,11 @@ def torture_by_pictures(count):
 def torture_by_run_files(count):
     """Damaged settings.json, history.csv and checkpoints."""
     from balanced_gan.model.build import build_gan
-    from balanced_gan.runs.checkpoints import all_variables, load_checkpoint, save_checkpoint
+    from balanced_gan.runs.checkpoints import load_checkpoint, named_variables, save_checkpoint
 
     settings = Settings(**TINY)
     gan = build_gan(settings)
-    variables = all_variables(gan)
+    variables = list(named_variables(gan).values())
     outcomes = {}
     with tempfile.TemporaryDirectory() as place:
         run = Run(Path(place))

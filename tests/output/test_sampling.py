@@ -13,7 +13,6 @@ from balanced_gan.output.sampling import (
     latents_of,
     load_network,
 )
-from balanced_gan.runs.checkpoints import save_network
 from balanced_gan.runs.registry import create_run
 
 
@@ -60,7 +59,7 @@ def test_network_round_trip(workplace):
     with pytest.raises(InputError, match=r"There is no .*generator\.keras"):
         load_network(run, run.generator_file)
     generator = build_generator(32, latent_dim=8, width=4)
-    save_network(generator, run.generator_file)
+    generator.save(run.generator_file)
     latents = latents_of([1, 2], 8)
     loaded = load_network(run, run.generator_file)
     np.testing.assert_allclose(loaded(latents), generator(latents), atol=1e-6)
@@ -69,7 +68,7 @@ def test_network_round_trip(workplace):
 @pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: b"", lambda d: b"x" * 99])
 def test_damaged_network_is_one_sentence(workplace, damage):
     run = create_run(Settings(), "drawn-faces")
-    save_network(build_generator(32, latent_dim=8, width=4), run.generator_file)
+    build_generator(32, latent_dim=8, width=4).save(run.generator_file)
     run.generator_file.write_bytes(damage(run.generator_file.read_bytes()))
     with pytest.raises(InputError, match=r"generator\.keras' cannot be loaded"):
         load_network(run, run.generator_file)
