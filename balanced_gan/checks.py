@@ -39,20 +39,13 @@ def setting(
 
 
 def kind(field: dataclasses.Field[Any]) -> type:
-    """The type of a setting's values, `int` for `int | None`.
-
-    Args:
-        field: one of `dataclasses.fields(Settings)`.
-    """
+    """The type of a setting's values, `int` for `int | None`."""
     first: type = (typing.get_args(field.type) or (field.type,))[0]
     return first
 
 
 def refuse_wrong(field: dataclasses.Field[Any], value: object) -> None:
     """Refuses a value that a setting cannot have.
-
-    Args:
-        field: one of `dataclasses.fields(Settings)`.
 
     Raises:
         InputError: that says what the value must be.

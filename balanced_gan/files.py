@@ -36,11 +36,8 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """`os.replace`, tried again for three seconds: on Windows a virus scanner may hold a file that
-    was just written.
-
-    Args:
-        source: a file or a folder.
+    """`os.replace` of a file or a folder, tried again for three seconds: on Windows a virus scanner
+    may hold a file that was just written.
 
     Raises:
         OSError: if it cannot be done.

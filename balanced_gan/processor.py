@@ -24,11 +24,6 @@ def name() -> str:
     return platform.processor() or platform.machine()
 
 
-def cores() -> int | None:
-    """The number of cores that the system reports; None if unknown."""
-    return os.cpu_count()
-
-
 def instructions() -> str:
     """The best instruction set that it has, such as "avx2"; "" if unknown."""
     features = _features()
@@ -48,11 +43,7 @@ def lacks_avx() -> bool:
 
 
 def onednn() -> str:
-    """Whether TensorFlow uses oneDNN: "on", "off", or "" if unknown. Imports TensorFlow.
-
-    Importing `balanced_gan` before TensorFlow turns it on, unless the environment has
-    TF_ENABLE_ONEDNN_OPTS=0.
-    """
+    """Whether TensorFlow uses oneDNN: "on", "off", or "" if unknown. Imports TensorFlow."""
     with suppress(ImportError):  # TensorFlow has no public way to ask
         from tensorflow.python.util import _pywrap_util_port
 
@@ -62,7 +53,7 @@ def onednn() -> str:
 
 def describe() -> str:
     """The processor in words: name, cores, instructions, and whether oneDNN is on."""
-    facts = [f"{cores()} cores", instructions(), f"oneDNN {onednn()}" if onednn() else ""]
+    facts = [f"{os.cpu_count()} cores", instructions(), f"oneDNN {onednn()}" if onednn() else ""]
     return ", ".join([name(), *filter(None, facts)])
 
 

@@ -141,13 +141,16 @@ def test_the_report_refreshes_itself_until_training_has_ended(tiny_run, page):
 def test_axe_finds_nothing_in_a_report(tiny_run, points_run, page):
     tiny_run.add_event(4, 1.0, "alike", "the pictures are alike")
     measured = {"mmd": 1.0, "swd": 2.0, "coverage": 0.5}
-    metrics = json.dumps({"generated": measured, "real": measured})
-    (tiny_run.path / "metrics.json").write_text(metrics)
+    metrics = {"evaluated": "2030-01-31T12:00:00+00:00", "generator": "newest"}
+    metrics |= {"generated": measured, "real": measured}
+    (tiny_run.path / "metrics.json").write_text(json.dumps(metrics))
     shutil.copy(tiny_run.grid_file("real"), tiny_run.path / "nearest.png")
     comparison = tiny_run.path / "comparison.html"
     write_comparison([tiny_run, points_run], comparison)
     for file in (write_report(tiny_run), comparison):
         page.goto(file.as_uri())
+        assert page.get_by_role("heading", name="Quality").count() == 1
+        assert page.get_by_alt_text("Pairs of a sample").count() == 1
         for fold in page.locator("summary").all():
             fold.click()
         assert violations(page) == []

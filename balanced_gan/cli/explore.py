@@ -22,18 +22,17 @@ def command(run_name, best, browser, out):
     run = find_run(run_name)
     with quiet_import():
         from balanced_gan.output import kinds, sampling
-        from balanced_gan.views.explore_page import build_page, serve
         from balanced_gan.views.explorer import Explorer
     kinds.require_images(run, "only pictures can be explored")
     require_package("--TYPE explore", "gradio", '"gradio>=6,<7"')
-    settings = run.settings()
+    from balanced_gan.views.explore_page import build_page, serve  # needs that package
+
     try:
-        pictures, _ = kinds.Images(settings).load()
+        pictures, _ = kinds.Images(run.settings()).load()
     except InputError as error:
         click.echo(f"Note:     no nearest training picture: {error}")
         pictures = None
     sampler = sampling.load_sampler(run, best, 1.0)
-    explorer = Explorer(sampler.generator, sampler.discriminator, pictures, settings.latent_prior)
     folder = Path(out or sampling.IMAGES / f"{run.name}-explored")
-    page = build_page(explorer, f"Run {run.name}", folder)
+    page = build_page(Explorer(sampler, pictures), f"Run {run.name}", folder)
     serve(page, browser, lambda address: click.echo(f"Explore:  {address}; Ctrl-C stops it"))

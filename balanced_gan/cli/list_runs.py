@@ -31,15 +31,19 @@ def command():
 
 def _row(run):
     """The cells of one run."""
-    from balanced_gan.output.kinds import kind_of  # here: it takes a while to import
-
     try:
-        settings = refuse_unsafe(run).settings()
+        return _cells(refuse_unsafe(run))
     except InputError:
         return [printable(run.name), *[""] * 5, "cannot be used; --run NAME says why"]
-    newest = deque(run.history_rows(), 1)  # one row, or none
+    except OSError as error:
+        return [printable(run.name), *[""] * 5, f"cannot be read: {error.strerror or error}"]
+
+
+def _cells(run):
+    from balanced_gan.output.kinds import kind_of  # here: it takes a while to import
+
     seen, minutes = "0", "0.0"
-    for row in newest:
+    for row in deque(run.history_rows(), 1):  # the newest, if any
         seen = f"{run.pictures_seen(int(row['step'])):,}"
         minutes = f"{float(row['seconds']) / 60:.1f}"
     evaluations = run.evaluations(float("inf"))
@@ -48,5 +52,5 @@ def _row(run):
     for file in run.path.rglob("*"):
         with suppress(FileNotFoundError):  # a run that trains writes and renames
             size += file.stat().st_size if file.is_file() else 0
-    kind = kind_of(settings)
+    kind = kind_of(run.settings())
     return [printable(run.name), seen, minutes, kind.side, mmd, f"{size / 1e6:.0f}", kind.source]

@@ -67,11 +67,7 @@ def normalise(name: str) -> str:
 
 
 def cli_command(type_: str):
-    """Makes a function the command of a `--TYPE`.
-
-    Args:
-        type_: one of `TYPES`.
-    """
+    """Makes a function the command of a `--TYPE`, one of `TYPES`."""
     type_option = task_option(
         "--TYPE",
         type=click.Choice(TYPES, case_sensitive=False),
@@ -98,11 +94,7 @@ def cli_command(type_: str):
 
 
 def run_option(purpose: str):
-    """--run, for commands that work on an existing run.
-
-    Args:
-        purpose: what they do with it, the beginning of the help text.
-    """
+    """--run, for commands that work on an existing run; `purpose` begins its help text."""
     return task_option(
         "--run", "run_name", help=f"{purpose}: its name, number or folder. [default: the newest]"
     )
@@ -116,17 +108,20 @@ best_option = task_option(
 
 
 def out_option(default: str):
-    """--out, for commands that write files.
-
-    Args:
-        default: where they go without it, in words.
-    """
+    """--out, for commands that write files; `default` says in words where they go without it."""
     return option(
         "--out",
         type=click.Path(file_okay=False),
-        callback=lambda context, parameter, value: value and os.path.expanduser(value),
+        callback=_expanded,
         help=f"Folder for the files. [default: {default}]",
     )
+
+
+def _expanded(context, parameter, folder):
+    """The folder with the home folder in place of `~`; None if it was not given."""
+    if folder == "":
+        raise click.UsageError("--out is empty, as when a shell variable is not set.")
+    return folder and os.path.expanduser(folder)
 
 
 def sampling_options(function):

@@ -20,11 +20,7 @@ _NAMED_SKIPS = 5  # bad files named on the terminal, for one reason and in all; 
 
 
 def train(settings, run) -> None:
-    """Trains.
-
-    Args:
-        run: the `Run` to go on with; None for a new one.
-    """
+    """Trains a `Run`, or a new one if `run` is None."""
     job = _prepared(settings)
     from balanced_gan.output.kinds import kind_of
     from balanced_gan.training.train import train

@@ -37,8 +37,11 @@ def batches(
     """
     per_epoch = len(samples) // batch_size
     of_pictures = samples.ndim == 4
-    size, parts_here, first_part = _parts(batch_size, replicas)
-    mine = slice(first_part * size, (first_part + parts_here) * size)
+    replicas = replicas or tf.distribute.InputContext()
+    size = batch_size // replicas.num_replicas_in_sync
+    parts_here = replicas.num_replicas_in_sync // replicas.num_input_pipelines
+    first = replicas.input_pipeline_id * parts_here * size
+    mine = slice(first, first + parts_here * size)
 
     def order_of(epoch: Any) -> Any:
         order = tf.random.experimental.stateless_shuffle(
@@ -70,12 +73,3 @@ def batches(
     # at a time, sometimes misses the call to end: training then ended 20 to 75 s late.
     options.autotune.enabled = False
     return dataset.prefetch(2).with_options(options)
-
-
-def _parts(batch_size: int, replicas: Any) -> tuple[int, int, int]:
-    """`(size, count, first)` of the parts of a batch that one worker's replicas train on."""
-    if not replicas:
-        return batch_size, 1, 0
-    parts = replicas.num_replicas_in_sync
-    parts_here = parts // replicas.num_input_pipelines
-    return batch_size // parts, parts_here, parts_here * replicas.input_pipeline_id

@@ -18,13 +18,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from balanced_gan.files import replace
+from balanced_gan.data.finding import Skipped
+from balanced_gan.files import atomic_open, atomic_write, replace
 
 _FORMAT = 2  # raise it when the same files would give other pixels
 _KEPT_DAYS = 30  # since the last use
@@ -70,14 +72,13 @@ class StoredPictures:
 
 
 def key_of(root: Path, names: Sequence[str], **how: Any) -> str:
-    """A name for the pictures made from some files, which changes when a file changes.
+    """A name for the pictures made from some files: 32 hexadecimal digits.
+
+    It changes when a file changes.
 
     Args:
         names: paths of the files, relative to `root`.
         **how: everything else that the pictures depend on.
-
-    Returns:
-        32 hexadecimal digits, for a file name.
     """
     key = hashlib.sha256(json.dumps([_FORMAT, str(root.resolve()), how]).encode())
     facts: tuple[int, int, int] | None
@@ -95,8 +96,8 @@ def stored_or_made(
     cache: Path,
     key: str,
     shape: tuple[int, int, int],
-    make: Callable[[Callable[[bytes], object]], tuple[list[tuple[str, str]], bool]],
-) -> tuple[StoredPictures, list[tuple[str, str]]]:
+    make: Callable[[Callable[[bytes], object]], tuple[Skipped, bool]],
+) -> tuple[StoredPictures, Skipped]:
     """Returns the pictures that the cache has under a key, or makes and keeps them.
 
     Args:
@@ -121,14 +122,11 @@ def stored_or_made(
     _remove_old(cache)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=cache))
     try:
-        with (unfinished / "pictures.raw").open("wb") as file:
+        with atomic_open(unfinished / "pictures.raw") as file:
             skipped, lasting = make(file.write)
             count = file.tell() // int(np.prod(shape))
-            _flush(file)
-        with (unfinished / "index.json").open("w", encoding="utf-8") as file:
-            index = {"shape": [count, *shape], "skipped": skipped, "lasting": lasting}
-            json.dump(index, file)
-            _flush(file)
+        index = {"shape": [count, *shape], "skipped": skipped, "lasting": lasting}
+        atomic_write(unfinished / "index.json", json.dumps(index).encode())
         try:
             replace(unfinished, folder)
         except OSError:  # it exists: damaged, or another process was faster
@@ -145,7 +143,7 @@ def stored_or_made(
 
 def _open(
     folder: Path, shape: tuple[int, int, int], any_index: bool = False
-) -> tuple[StoredPictures, list[tuple[str, str]]] | None:
+) -> tuple[StoredPictures, Skipped] | None:
     """`(pictures, skipped)` from a folder of the cache; None if it is missing, damaged, or not
     lasting, unless `any_index`."""
     try:
@@ -154,15 +152,11 @@ def _open(
         if rest != list(shape) or not (any_index or index.get("lasting", True)):
             return None
         pictures = StoredPictures(folder / "pictures.raw", (count, *shape))
-        os.utime(folder)  # see _remove_old
+        with suppress(OSError):  # a cache that can only be read
+            os.utime(folder)  # see _remove_old
         return pictures, [(name, reason) for name, reason in index["skipped"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _flush(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _remove_old(cache: Path) -> None:
@@ -171,6 +165,7 @@ def _remove_old(cache: Path) -> None:
         unfinished = folder.name.startswith("unfinished-")
         # Nothing else: runs/cache may be a link to a folder with other things in it.
         if unfinished or re.fullmatch("[0-9a-f]{32}", folder.name):
-            days = (time.time() - folder.stat().st_mtime) / 86400
-            if days > (1 if unfinished else _KEPT_DAYS):
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # another process just removed it
+                days = (time.time() - folder.stat().st_mtime) / 86400
+                if days > (1 if unfinished else _KEPT_DAYS):
+                    shutil.rmtree(folder, ignore_errors=True)

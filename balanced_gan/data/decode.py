@@ -7,18 +7,19 @@ import functools
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from balanced_gan.data.colour_profiles import profile_of, to_srgb
 from balanced_gan.data.finding import MOST_MEGAPIXELS
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+_TOO_LARGE = f"larger than {MOST_MEGAPIXELS} megapixels"
 _END_OF_JPEG = b"\xff\xd9"
 _USED_RANGE = 1 / 4  # of a deep picture's possible values; one that uses less is stretched
 _BRANDS = {b"heic": "HEIF", b"heix": "HEIF", b"mif1": "HEIF", b"msf1": "HEIF", b"avif": "AVIF"}
@@ -69,9 +70,6 @@ def decode(data: bytes, image_size: float, reduce: bool = True) -> NDArray[np.ui
     return _decode_with_pillow(header)
 
 
-_TOO_LARGE = f"larger than {MOST_MEGAPIXELS} megapixels"
-
-
 def _read_header(data: bytes) -> Image.Image | None:
     """A Pillow picture that is not decoded yet; None if Pillow does not know the file.
 
@@ -101,12 +99,10 @@ def _is_deep(header: Image.Image) -> bool:
 @functools.cache
 def known_formats() -> tuple[str, ...]:
     """Those of `_FORMATS` that this Pillow reads, HEIC through pillow-heif."""
-    try:
+    with suppress(ImportError):
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    except ImportError:
-        pass
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -185,14 +181,13 @@ def _with_end_mark(data: bytes) -> bytes:
 
 def _decode_deep(data: bytes, header: Image.Image | None) -> NDArray[np.uint8]:
     """By OpenCV as it is stored: pictures of 16 bits and more are scaled to 8."""
-    picture = _opencv(data, cv2.IMREAD_UNCHANGED)
-    if picture.ndim == 2:
-        picture = picture[:, :, None]
+    picture = np.atleast_3d(_opencv(data, cv2.IMREAD_UNCHANGED))
     colours = picture[:, :, :3] if picture.shape[2] > 2 else picture[:, :, :1]
     if picture.dtype != np.uint8:
         colours = _to_8_bits(np.ascontiguousarray(colours))
     colours = np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
-    if header and getattr(header, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # 0 is white
+    tags = getattr(header, "tag_v2", {})  # of a TIFF
+    if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # 0 is white
         colours = 255 - colours
     if header:
         colours = _in_srgb(colours, header)
@@ -200,7 +195,7 @@ def _decode_deep(data: bytes, header: Image.Image | None) -> NDArray[np.uint8]:
         alpha = picture[:, :, 3:] * np.float32(1 / np.iinfo(picture.dtype).max)
         colours = np.rint(255 + (colours - np.float32(255)) * alpha).astype(np.uint8)
     if header and header.format != "TIFF":  # which OpenCV has turned
-        return _upright(colours, header)
+        return np.asarray(_turned(Image.fromarray(colours), header), np.uint8)
     return colours
 
 
@@ -228,14 +223,12 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
     profile = profile_of(picture)
     try:
         picture.load()
-    except MemoryError:
-        raise
     except Exception as error:  # Pillow raises a dozen kinds
-        if "out of memory" in str(error):
+        if isinstance(error, MemoryError) or "out of memory" in str(error):
             raise MemoryError from None
         cut = "truncated" in str(error).lower()
         raise UnusablePictureError("cut short" if cut else "damaged") from None
-    picture = _turned(picture)
+    picture = _turned(picture, picture)
     alpha = None
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
@@ -249,32 +242,16 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
 
 
-def _upright(picture: NDArray[np.uint8], header: Image.Image) -> NDArray[np.uint8]:
-    """A picture turned as the EXIF orientation of its header says."""
-    turned = Image.fromarray(picture)
-    with _damaged_exif_ignored():
-        turned.getexif()[_ORIENTATION] = header.getexif().get(_ORIENTATION, 1)
-    return np.asarray(_turned(turned), np.uint8)
-
-
-def _turned(picture: Image.Image) -> Image.Image:
-    """A picture turned as its EXIF orientation says, if its EXIF can be read at all."""
-    with _damaged_exif_ignored():
-        return ImageOps.exif_transpose(picture)
-    return picture
-
-
-@contextmanager
-def _damaged_exif_ignored() -> Iterator[None]:
+def _turned(picture: Image.Image, header: Image.Image) -> Image.Image:
+    """A picture turned as the EXIF orientation of its header says, if that can be read at all."""
     try:
-        yield
+        orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
+        picture.getexif()[ExifTags.Base.Orientation] = orientation
+        return ImageOps.exif_transpose(picture)
     except MemoryError:
         raise
     except Exception:  # Pillow raises SyntaxError, struct.error and others
-        pass
-
-
-_PHOTOMETRIC, _ORIENTATION = 0x0106, 0x0112  # tags of TIFF and EXIF
+        return picture
 
 
 def _opencv(data: bytes, flags: int) -> NDArray[Any]:

@@ -36,11 +36,7 @@ def digests(pictures: NDArray[np.uint8] | StoredPictures) -> list[bytes]:
 
 
 def doubts(samples: NDArray[np.uint8] | StoredPictures) -> list[str]:
-    """Sentences that warn about a set of pictures; none if all is well.
-
-    Args:
-        samples: uint8 (N, S, S, C).
-    """
+    """Sentences that warn about a set of pictures, uint8 (N, S, S, C); none if all is well."""
     found = []
     if len(samples) < _FEW:
         found.append(

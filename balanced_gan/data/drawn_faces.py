@@ -10,37 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_Canvas = NDArray[np.uint8]  # (256, 256, 3)
 _Colour = tuple[int, ...]  # red, green, blue
+_Random = np.random.Generator
 
 COUNT = 400  # as many as the reference experiment has portraits
 _CANVAS = 256  # drawn large and averaged down, for smooth edges
 
-_SKIN = [
-    (255, 224, 196),
-    (241, 194, 155),
-    (224, 172, 125),
-    (190, 130, 90),
-    (141, 85, 52),
-    (98, 60, 40),
-]
-_HAIR = [(25, 20, 20), (70, 45, 30), (120, 75, 40), (200, 160, 90), (170, 70, 35), (170, 170, 172)]
-_EYES = [(75, 50, 30), (60, 95, 140), (80, 115, 75), (105, 85, 60)]
-_WALL = [
-    (150, 185, 205),
-    (205, 190, 165),
-    (120, 140, 125),
-    (85, 95, 130),
-    (215, 215, 210),
-    (160, 110, 105),
-]
-_CLOTHES = [
-    (40, 45, 70),
-    (120, 40, 45),
-    (230, 230, 225),
-    (60, 90, 70),
-    (90, 90, 95),
-    (200, 150, 60),
-]
+# Red, green and blue in hexadecimal.
+_SKIN = ["ffe0c4", "f1c29b", "e0ac7d", "be825a", "8d5534", "623c28"]
+_HAIR = ["191414", "462d1e", "784b28", "c8a05a", "aa4623", "aaaaac"]
+_EYES = ["4b321e", "3c5f8c", "50734b", "69553c"]
+_WALL = ["96b9cd", "cdbea5", "788c7d", "555f82", "d7d7d2", "a06e69"]
+_CLOTHES = ["282d46", "78282d", "e6e6e1", "3c5a46", "5a5a5f", "c8963c"]
 
 
 def draw_faces(
@@ -66,7 +48,7 @@ def draw_faces(
     return np.stack(faces)
 
 
-def _draw_face(random: np.random.Generator) -> NDArray[np.uint8]:
+def _draw_face(random: _Random) -> _Canvas:
     """One RGB face on a canvas of 256x256, from back to front."""
     skin, hair, eyes, wall, clothes = (
         _near(palette, random) for palette in (_SKIN, _HAIR, _EYES, _WALL, _CLOTHES)
@@ -89,7 +71,11 @@ def _draw_face(random: np.random.Generator) -> NDArray[np.uint8]:
         top = int(random.integers(8, 18))
         _ellipse(canvas, (x, y - 16), (half_width + 8, half_height - 4 + top), hair)
     _ellipse(canvas, (x, y), (half_width, half_height), skin)
-    _fringe(canvas, x, y, half_width, half_height, hair, random)
+    fringe = int(random.integers(4))  # parted left, not at all, or right; or a bald head
+    if fringe < 3:
+        lean = (fringe - 1) * 18
+        centre = (x + lean, y - half_height + 14)
+        cv2.ellipse(canvas, centre, (half_width - 6, 24), lean // 2, 0, 360, hair, -1, cv2.LINE_AA)
     _eyes(canvas, x + turn, y - 8, eyes, hair, random)
     cv2.ellipse(canvas, (x + turn, y + 18), (9, 12), 0, 20, 160, _darker(skin), 4, cv2.LINE_AA)
     _mouth(canvas, x + turn, y + 44, random)
@@ -102,40 +88,15 @@ def _draw_face(random: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(lit, 0, 255).astype(np.uint8)
 
 
-def _background(wall: _Colour, random: np.random.Generator) -> NDArray[np.uint8]:
+def _background(wall: _Colour, random: _Random) -> _Canvas:
     """A wall that is darker towards the bottom."""
     shade = np.linspace(random.uniform(1.0, 1.2), random.uniform(0.7, 1.0), _CANVAS)
     colours = np.multiply.outer(shade, np.full((_CANVAS, 3), wall))
-    canvas: NDArray[np.uint8] = np.clip(colours, 0, 255).astype(np.uint8)
+    canvas: _Canvas = np.clip(colours, 0, 255).astype(np.uint8)
     return canvas
 
 
-def _fringe(
-    canvas: NDArray[np.uint8],
-    x: int,
-    y: int,
-    half_width: int,
-    half_height: int,
-    hair: _Colour,
-    random: np.random.Generator,
-) -> None:
-    """Hair over the forehead, parted left, right, or not at all; or a bald head."""
-    style = int(random.integers(4))
-    if style == 3:
-        return
-    lean = (style - 1) * 18
-    centre = (x + lean, y - half_height + 14)
-    cv2.ellipse(canvas, centre, (half_width - 6, 24), lean // 2, 0, 360, hair, -1, cv2.LINE_AA)
-
-
-def _eyes(
-    canvas: NDArray[np.uint8],
-    x: int,
-    y: int,
-    iris: _Colour,
-    brow: _Colour,
-    random: np.random.Generator,
-) -> None:
+def _eyes(canvas: _Canvas, x: int, y: int, iris: _Colour, brow: _Colour, random: _Random) -> None:
     """Two eyes with brows, and glasses on every fourth face."""
     apart, open_by = (int(v) for v in random.integers((22, 6), (28, 10)))
     brow_lift = int(random.integers(16, 24))
@@ -146,10 +107,8 @@ def _eyes(
         cv2.circle(canvas, centre, min(7, open_by), iris, -1, cv2.LINE_AA)
         cv2.circle(canvas, centre, 3, (15, 15, 15), -1, cv2.LINE_AA)
         cv2.ellipse(canvas, centre, (14, open_by + 1), 0, 180, 360, (60, 40, 35), 3, cv2.LINE_AA)
-        inner, outer = (
-            (x + side * (apart - 12), y - brow_lift),
-            (x + side * (apart + 15), y - brow_lift + 3),
-        )
+        inner = (x + side * (apart - 12), y - brow_lift)
+        outer = (x + side * (apart + 15), y - brow_lift + 3)
         cv2.line(canvas, inner, outer, brow, 6, cv2.LINE_AA)
         if glasses:
             cv2.circle(canvas, centre, 20, (30, 30, 35), 4, cv2.LINE_AA)
@@ -157,7 +116,7 @@ def _eyes(
         cv2.line(canvas, (x - apart + 20, y), (x + apart - 20, y), (30, 30, 35), 4, cv2.LINE_AA)
 
 
-def _mouth(canvas: NDArray[np.uint8], x: int, y: int, random: np.random.Generator) -> None:
+def _mouth(canvas: _Canvas, x: int, y: int, random: _Random) -> None:
     """A smile, a straight mouth or an open one."""
     lips = (178, 80, 80)
     half = int(random.integers(17, 27))
@@ -172,18 +131,15 @@ def _mouth(canvas: NDArray[np.uint8], x: int, y: int, random: np.random.Generato
 
 
 def _ellipse(
-    canvas: NDArray[np.uint8], centre: tuple[int, int], axes: tuple[int, int], colour: _Colour
+    canvas: _Canvas, centre: tuple[int, int], axes: tuple[int, int], colour: _Colour
 ) -> None:
     cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
 
 
-def _near(palette: Sequence[_Colour], random: np.random.Generator) -> _Colour:
+def _near(palette: Sequence[str], random: _Random) -> _Colour:
     """A colour close to one of the palette."""
-    colour = (
-        np.array(palette[int(random.integers(len(palette)))])
-        + random.normal(0, 8)
-        + random.normal(0, 3, 3)
-    )
+    chosen = bytes.fromhex(palette[int(random.integers(len(palette)))])
+    colour = np.array([*chosen]) + random.normal(0, 8) + random.normal(0, 3, 3)
     return tuple(int(value) for value in np.clip(colour, 0, 255))
 
 

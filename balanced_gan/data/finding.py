@@ -24,12 +24,14 @@ _OURS = (
 )
 FACES_FOUND = "faces_found.png"  # what --dry_run writes with --crop face
 
+Skipped = list[tuple[str, str]]  # (path, reason) of what cannot be used
+
 
 class Found(NamedTuple):
     """What is in a folder and its subfolders."""
 
     names: list[str]  # sorted paths of pictures, relative to the folder, with forward slashes
-    left_out: list[tuple[str, str]]  # sorted (path, reason) of folders
+    left_out: Skipped  # sorted; folders
 
 
 def find_images(root: Path, pattern: str | None = None) -> Found:
@@ -51,7 +53,7 @@ def find_images(root: Path, pattern: str | None = None) -> Found:
     if pattern and not PurePosixPath(pattern).parts:
         raise InputError(f"pattern must match the end of a file's path. Received: {pattern!r}")
     names: list[str] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: Skipped = []
 
     def note(error: OSError) -> None:
         path = Path(error.filename).relative_to(root).as_posix()

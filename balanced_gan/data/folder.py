@@ -4,6 +4,7 @@
 in OpenCV's blue-green-red order.
 """
 
+import dataclasses
 import io
 import os
 import stat
@@ -14,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from balanced_gan.data.cache import StoredPictures, key_of, stored_or_made
 from balanced_gan.data.decode import UnusablePictureError, decode, known_formats, quiet_decoders
 from balanced_gan.data.face_crop import SEARCH_SIDE, cut_faces
-from balanced_gan.data.finding import SUFFIXES, find_images
+from balanced_gan.data.finding import SUFFIXES, Found, Skipped, find_images
 from balanced_gan.errors import InputError
 from balanced_gan.files import printable
 from balanced_gan.settings import Settings
@@ -36,34 +36,9 @@ _READ_AHEAD = 1024  # files in progress at once: enough for every thread, little
 _TASKS_PER_CORE = 8  # that those are divided into; small files one by one wait for Python's lock
 
 
-class Crop(NamedTuple):
-    """How a picture becomes square.
-
-    Args:
-        mode: "center", "pad" or "stretch", see `fit_square`; or "face".
-        source_size: `(width, height)` of the middle to keep before the crop, in pixels of
-            the file; None for all.
-        faces: for mode "face", `(border, smallest, most)` of `cut_faces`.
-    """
-
-    mode: str
-    source_size: tuple[int | None, int | None] = (None, None)
-    faces: tuple[float, float, int] = (
-        Settings.face_margin,
-        Settings.face_smallest,
-        Settings.faces_per_picture,
-    )
-
-
 def load_folder(
-    path: str | Path,
-    image_size: int,
-    channels: int,
-    crop: str | Crop,
-    pattern: str | None = None,
-    max_images: int | None = None,
-    cache: Path | None = None,
-) -> tuple[NDArray[np.uint8] | StoredPictures, list[tuple[str, str]]]:
+    path: str | Path, settings: Settings, cache: Path | None = None
+) -> tuple[NDArray[np.uint8] | StoredPictures, Skipped]:
     """Reads every picture in a folder and its subfolders, and skips unusable files.
 
     Files are read in the order of their sorted paths, so the same folder gives the same
@@ -71,51 +46,52 @@ def load_folder(
 
     Args:
         path: the folder. Links to other folders are not followed.
-        image_size: side of the square pictures in pixels.
-        channels: 3 for RGB, 1 for grey.
-        crop: how a picture becomes square: a `Crop`, or only its mode.
-        pattern: see `find_images`.
-        max_images: stop after this many good pictures; None for all.
+        settings: those of the group "Pictures" say which files to read, how many of them, and
+            how they become square; `path`, `mirror` and `cache` are ignored.
         cache: folder in which to keep decoded pictures and find them again; None to hold
             them in memory, which also happens if the folder cannot be written.
 
     Returns:
-        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and a list of
-        `(path relative to the folder, reason)`.
+        `(pictures, skipped)`: uint8 (N, image_size, image_size, channels), and what could not be
+        used, with paths relative to the folder.
 
     Raises:
         InputError: if there is no such folder, or no usable picture in it.
     """
     root = Path(path)
-    crop = Crop(crop) if isinstance(crop, str) else crop
     if not root.is_dir():
         raise InputError(f"There is no folder to read pictures from: path={str(path)!r}.")
-    names, left_out = find_images(root, pattern)
-    if not names:
-        raise InputError(_nothing_found(root, names, pattern, left_out, []))
-    shape = image_size, image_size, channels
+    found = find_images(root, settings.pattern)
+    if not found.names:
+        raise InputError(_nothing_found(root, settings.pattern, found, []))
+    shape = settings.image_size, settings.image_size, settings.channels
 
     def read(name: str) -> list[NDArray[np.uint8]] | str:
         try:
-            return read_picture(root / name, image_size, channels, crop)
+            return read_picture(root / name, settings)
         except MemoryError:
             return "not enough memory"
 
-    def read_all(write: Callable[[bytes], object]) -> tuple[list[tuple[str, str]], bool]:
-        skipped, count = _read_all(names, max_images or sys.maxsize, read, write)
+    def read_all(write: Callable[[bytes], object]) -> tuple[Skipped, bool]:
+        skipped, count = _read_all(found.names, settings.max_images or sys.maxsize, read, write)
         if count == 0:
-            raise InputError(_nothing_found(root, names, pattern, left_out, skipped))
+            raise InputError(_nothing_found(root, settings.pattern, found, skipped))
         return skipped, not any(reason.startswith(_FAILED_READS) for _, reason in skipped)
 
     if cache:
-        how = {"max_images": max_images, "image_size": image_size, "channels": channels}
-        key = key_of(root, names, formats=known_formats(), **how, **crop._asdict())
+        how = {
+            field.name: getattr(settings, field.name)
+            for field in dataclasses.fields(settings)
+            if field.metadata["group"] == "Pictures"
+            and field.name not in ("path", "pattern", "mirror", "cache")
+        }
+        key = key_of(root, found.names, formats=known_formats(), **how)
         with suppress(OSError):
             pictures, skipped = stored_or_made(cache, key, shape, read_all)
-            return pictures, left_out + skipped
+            return pictures, found.left_out + skipped
     memory = io.BytesIO()
     skipped, _ = read_all(memory.write)
-    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), left_out + skipped
+    return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), found.left_out + skipped
 
 
 def _read_all(
@@ -123,7 +99,7 @@ def _read_all(
     limit: int,
     read: Callable[[str], list[NDArray[np.uint8]] | str],
     write: Callable[[bytes], object],
-) -> tuple[list[tuple[str, str]], int]:
+) -> tuple[Skipped, int]:
     """Writes the bytes of at most `limit` good pictures; returns `(skipped, count)`.
 
     Decodes in threads: OpenCV releases Python's lock.
@@ -157,54 +133,42 @@ def _read_all(
     return skipped, good
 
 
-def _nothing_found(
-    root: Path,
-    names: Sequence[str],
-    pattern: str | None,
-    left_out: Sequence[tuple[str, str]],
-    skipped: Sequence[tuple[str, str]],
-) -> str:
-    found = f"{len(names)} found, none usable" if names else "none found"
+def _nothing_found(root: Path, pattern: str | None, found: Found, skipped: Skipped) -> str:
+    count = f"{len(found.names)} found, none usable" if found.names else "none found"
     reasons = Counter(reason for _, reason in skipped).most_common(2)
-    why = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+    why = "; ".join(f"{reason} ({times})" for reason, times in reasons)
     wanted = f" whose path ends in {pattern!r}" if pattern else ""
-    others = len(find_images(root).names) - len(names)
+    others = len(find_images(root).names) - len(found.names)
     hint = f", but {others} with other names: --pattern '*' takes all" if others else ""
     return (
         f"No picture to train on: looked below {str(root.resolve())!r} for "
-        f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {found}{hint}."
+        f"{', '.join(s[1:] for s in SUFFIXES)} files{wanted}; {count}{hint}."
         + (f" Reasons: {why}." if why else "")
-        + "".join(f" {printable(name)}: {reason}." for name, reason in left_out[:2])
+        + "".join(f" {printable(name)}: {reason}." for name, reason in found.left_out[:2])
     )
 
 
-def read_picture(
-    path: Path, image_size: int, channels: int, crop: str | Crop
-) -> list[NDArray[np.uint8]] | str:
-    """Reads a file as square pictures.
-
-    Args:
-        image_size, channels, crop: as in `load_folder`.
+def read_picture(path: Path, settings: Settings) -> list[NDArray[np.uint8]] | str:
+    """Reads a file as square pictures; the settings are those of `load_folder`.
 
     Returns:
-        A list of uint8 (image_size, image_size, channels): one picture, or with mode "face"
+        A list of uint8 (image_size, image_size, channels): one picture, or with crop "face"
         one for each face. If the file cannot be used, the reason as a string.
     """
-    crop = Crop(crop) if isinstance(crop, str) else crop
-    border, smallest, most = crop.faces
     data = _read_bytes(path)
     if isinstance(data, str):
         return data
+    size, smallest = settings.image_size, settings.face_smallest
     # A face is only a part of the picture, so more pixels are needed.
-    needed = image_size if crop.mode != "face" else max(image_size / smallest, SEARCH_SIDE) / 2
-    # `source_size` counts pixels of the file at its full scale.
+    needed = size if settings.crop != "face" else max(size / smallest, SEARCH_SIDE) / 2
+    middle = settings.source_width, settings.source_height  # in pixels of the file at full scale
     try:
-        picture = decode(data, needed, reduce=crop.source_size == (None, None))
-        picture = cut_middle(picture, *crop.source_size)
-        if crop.mode == "face":
-            squares = cut_faces(picture, image_size, border, smallest, most)
+        picture = cut_middle(decode(data, needed, reduce=middle == (None, None)), *middle)
+        if settings.crop == "face":
+            most = settings.faces_per_picture
+            squares = cut_faces(picture, size, settings.face_margin, smallest, most)
         else:
-            squares = [fit_square(picture, image_size, crop.mode)]
+            squares = [fit_square(picture, size, settings.crop)]
     except UnusablePictureError as unusable:
         return str(unusable)
     except cv2.error as error:
@@ -213,8 +177,8 @@ def read_picture(
         return "too thin"  # one line of pixels, shrunk to nothing
     if not squares:
         return "no face found"
-    code = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGR2GRAY
-    shape = image_size, image_size, channels
+    code = cv2.COLOR_BGR2RGB if settings.channels == 3 else cv2.COLOR_BGR2GRAY
+    shape = size, size, settings.channels
     return [np.asarray(cv2.cvtColor(s, code), np.uint8).reshape(shape) for s in squares]
 
 
@@ -226,8 +190,7 @@ def _read_bytes(path: Path) -> bytes | str:
             return "a folder, not a file"
         if not stat.S_ISREG(mode):
             return "not a regular file"  # opening a pipe would wait forever
-        with path.open("rb", buffering=0) as file:  # cv2.imread fails on Windows' non-ASCII names
-            data = file.read()
+        data = path.read_bytes()  # cv2.imread fails on Windows' non-ASCII names
     except FileNotFoundError:
         return "a broken link" if path.is_symlink() else "gone while reading"
     except OSError as error:

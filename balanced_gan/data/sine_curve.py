@@ -15,20 +15,13 @@ _BINS = 10
 
 
 def points_on_curve(count: int) -> NDArray[np.float32]:
-    """Random points (x, sin x), the same on every call.
-
-    Returns:
-        float32 (count, 2), x in [0, 2 pi].
-    """
+    """Random points (x, sin x), float32 (count, 2), x in [0, 2 pi]; the same on every call."""
     x = np.random.default_rng(0).uniform(0, END, count)
     return np.stack([x, np.sin(x)], axis=1).astype(np.float32)
 
 
 def distance_and_coverage(points: NDArray[Any]) -> tuple[float, int]:
-    """Measures how well points follow the curve.
-
-    Args:
-        points: (N, 2).
+    """Measures how well points, (N, 2), follow the curve.
 
     Returns:
         `(distance, bins)`: the mean distance to the curve, and how many of ten equal parts of

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,21 +16,18 @@ from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.features import Extractor, shape_and_colour
 from balanced_gan.evaluation.learned import learned_features
 from balanced_gan.files import atomic_write
-from balanced_gan.output.images import encode_png, sheet, to_uint8
-from balanced_gan.output.sampling import latents_of, load_network, samples_of
+from balanced_gan.output.images import encode_png, in_batches, sheet, to_uint8
+from balanced_gan.output.sampling import latents_of, load_network
 from balanced_gan.runs.machine import now
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
-
-if TYPE_CHECKING:
-    import keras
 
 SAMPLES = 400  # generated pictures behind every metric
 FEWEST = 12  # different real pictures that the nearest-neighbour metrics need
 MOST = 2000  # real pictures to compare with, so that InceptionV3 takes only minutes
 _PAIRS = 20  # in nearest.png
 
-Values = dict[str, Any]  # floats by names of `metrics.METRICS`, and "swd_levels", a list of floats
+Values = dict[str, float]  # by names of `metrics.METRICS`
 
 
 class Seen(NamedTuple):
@@ -48,31 +46,23 @@ def see(pictures: NDArray[np.uint8], features: Extractor = shape_and_colour) -> 
 
 
 def compare(samples: Seen, real: Seen, of_inception: bool = False) -> Values:
-    """Computes all metrics except `memorised`.
+    """Computes all metrics except `fid` and `memorised`.
 
     Args:
-        of_inception: whether the features are InceptionV3's, which FID and KID need.
+        of_inception: whether the features are InceptionV3's, which KID needs.
     """
-    swd_levels = metrics.sliced_wasserstein(samples.pictures, real.pictures)
     ours, theirs = samples.features, real.features
-    precision, recall = metrics.precision_recall(ours, theirs)
-    density, coverage = metrics.density_coverage(ours, theirs)
     seen, of_real = learned_features(samples.pictures), learned_features(real.pictures)
-    values: Values = {
-        "mmd": metrics.kernel_distance(*metrics.standardised(seen, of_real)),
-        "swd": float(np.mean(swd_levels)),
-        "swd_levels": swd_levels,
-    }
+    swd_levels = metrics.sliced_wasserstein(samples.pictures, real.pictures)
+    values: Values = {}
+    values["mmd"] = metrics.kernel_distance(*metrics.standardised(seen, of_real))
+    values["swd"] = float(np.mean(swd_levels))
+    values["precision"], values["recall"] = metrics.precision_recall(ours, theirs)
+    values["density"], values["coverage"] = metrics.density_coverage(ours, theirs)
+    values["diversity"] = metrics.diversity(ours)
     if of_inception:
-        values["fid"] = metrics.frechet_distance(ours, theirs)
         values["kid"] = metrics.kernel_distance(ours, theirs)
-    return values | {
-        "precision": precision,
-        "recall": recall,
-        "density": density,
-        "coverage": coverage,
-        "diversity": metrics.diversity(ours),
-    }
+    return values
 
 
 def evaluate(
@@ -90,7 +80,7 @@ def evaluate(
             Empty if the pictures are gone; then copies are not looked for.
         held_out: pictures that were not trained on. If None, samples are compared with the
             training pictures, and for comparison one half of those with the other.
-        of_inception: see `compare`.
+        of_inception: whether the features are InceptionV3's, which FID and KID need.
 
     Returns:
         `(ours, perfect)`: the values of the samples, and those that a perfect generator would
@@ -108,6 +98,7 @@ def evaluate(
     if of_inception:  # only FIDs of sets of equal size can be compared
         some = samples.features[: len(few.features)]
         ours["fid"] = metrics.frechet_distance(some, others.features)
+        perfect["fid"] = metrics.frechet_distance(few.features, others.features)
     if training:
         ours["memorised"] = metrics.memorised(
             samples.features,
@@ -158,20 +149,17 @@ def nearest_png(samples: Seen, training: Sequence[Seen]) -> bytes:
 
 
 def draw_samples(
-    generator: "keras.Model", prior: str = Settings.latent_prior, seed: int = 0
+    generator: keras.Model, prior: str = Settings.latent_prior, seed: int = 0
 ) -> NDArray[np.uint8]:
-    """Generates 400 pictures to evaluate.
+    """Generates 400 pictures to evaluate, (400, S, S, C).
 
     Args:
         generator: latents -> pictures in [-1, 1].
         prior: of its latents, see `balanced_gan.output.sampling.latents_of`.
         seed: of the first picture.
-
-    Returns:
-        (400, S, S, C).
     """
     latents = latents_of(range(seed, seed + SAMPLES), generator.input_shape[-1], prior=prior)
-    return to_uint8(samples_of(generator, latents))
+    return to_uint8(in_batches(generator, latents))
 
 
 def evaluate_run(

@@ -4,11 +4,12 @@ import socket
 from collections.abc import Callable
 
 import cv2
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
-from balanced_gan.output.images import resized_rgb
+from balanced_gan.output.images import in_batches, resized_rgb
 
 _SIZE = 64  # side in pixels to which every picture is resized
 _COLOURS = 8  # side of the small picture that represents the colours
@@ -66,8 +67,6 @@ def inception(weights: str) -> Extractor:
     Raises:
         InputError: if the weights cannot be loaded.
     """
-    import keras
-
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(10)  # seconds; else a download without a network may hang
     try:
@@ -84,11 +83,8 @@ def inception(weights: str) -> Extractor:
     finally:
         socket.setdefaulttimeout(before)
 
-    def features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        rows = []
-        for first in range(0, len(pictures), _AT_ONCE):
-            some = resized_rgb(pictures[first : first + _AT_ONCE], _INCEPTION_SIZE)
-            rows.append(network.predict_on_batch(some.astype(np.float32) / 127.5 - 1))
-        return np.concatenate(rows)
+    def features(some: NDArray[np.uint8]) -> NDArray[np.float32]:
+        resized = resized_rgb(some, _INCEPTION_SIZE)
+        return network.predict_on_batch(resized.astype(np.float32) / 127.5 - 1)
 
-    return features
+    return lambda pictures: in_batches(features, pictures, _AT_ONCE)

@@ -14,7 +14,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from balanced_gan.model.start import load_shipped
-from balanced_gan.output.images import resized_rgb
+from balanced_gan.output.images import in_batches, resized_rgb
 
 _START = "neutral"  # drawn scenes of many kinds; of ten choices of features the closest to KID
 _SIZE = 64  # side in pixels of the pictures that it was trained on
@@ -23,13 +23,10 @@ _AT_ONCE = 64  # pictures in one call
 
 
 def learned_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Computes the output of each stage of the discriminator, averaged over quarters.
+    """Computes the output of each stage of the discriminator, averaged over quarters, (N, F).
 
     Args:
         pictures: (N, S, S, C), C is 1 or 3; resized to 64x64.
-
-    Returns:
-        (N, F).
 
     Raises:
         InputError: if the file of the start is damaged.
@@ -37,14 +34,14 @@ def learned_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     arrays = load_shipped(_START).arrays
     kernels = [arrays[f"discriminator/{stage}/kernel"] for stage in _STAGES]
     biases = [arrays[f"discriminator/{stage}/bias"] for stage in _STAGES]
-    rows = []
-    for first in range(0, len(pictures), _AT_ONCE):
-        some = resized_rgb(pictures[first : first + _AT_ONCE], _SIZE, cv2.INTER_AREA)
-        x = some.astype(np.float32) / 127.5 - 1
+
+    def features(some: NDArray[np.uint8]) -> NDArray[np.float32]:
+        x = resized_rgb(some, _SIZE, cv2.INTER_AREA).astype(np.float32) / 127.5 - 1
         seen = []
         for kernel, bias in zip(kernels, biases, strict=True):
             x = ops.leaky_relu(ops.conv(x, kernel, strides=2, padding="same") + bias, 0.2)
             quarters = ops.average_pool(x, x.shape[1] // 2)
             seen.append(ops.convert_to_numpy(quarters).reshape(len(some), -1))
-        rows.append(np.concatenate(seen, 1))
-    return np.concatenate(rows)
+        return np.concatenate(seen, 1)
+
+    return in_batches(features, pictures, _AT_ONCE)

@@ -27,21 +27,21 @@ Features = NDArray[np.floating]  # (N, F), one row per picture
 class Metric(NamedTuple):
     """What a metric is, as shown in tables."""
 
-    meaning: str
     better: str  # "lower", "higher" or "as real"
+    meaning: str
 
 
 METRICS = {
-    "mmd": Metric("distance from real pictures, in a trained discriminator's features", "lower"),
-    "swd": Metric("distance of small patches from real ones (sliced Wasserstein)", "lower"),
-    "fid": Metric("distance from real pictures, in InceptionV3's features", "lower"),
-    "kid": Metric("like fid, but unbiased for few pictures", "lower"),
-    "precision": Metric("share of samples that look like a real picture", "higher"),
-    "recall": Metric("share of real pictures that a sample looks like", "higher"),
-    "density": Metric("like precision, but counts all real pictures nearby", "higher"),
-    "coverage": Metric("share of real pictures that have a sample nearby", "higher"),
-    "diversity": Metric("how different the pictures are from one another", "as real"),
-    "memorised": Metric("share suspiciously close to one training picture", "lower"),
+    "mmd": Metric("lower", "distance from real pictures, in a trained discriminator's features"),
+    "swd": Metric("lower", "distance of small patches from real ones (sliced Wasserstein)"),
+    "fid": Metric("lower", "distance from real pictures, in InceptionV3's features"),
+    "kid": Metric("lower", "like fid, but unbiased for few pictures"),
+    "precision": Metric("higher", "share of samples that look like a real picture"),
+    "recall": Metric("higher", "share of real pictures that a sample looks like"),
+    "density": Metric("higher", "like precision, but counts all real pictures nearby"),
+    "coverage": Metric("higher", "share of real pictures that have a sample nearby"),
+    "diversity": Metric("as real", "how different the pictures are from one another"),
+    "memorised": Metric("lower", "share suspiciously close to one training picture"),
 }
 
 
@@ -104,17 +104,11 @@ def _patches(level: NDArray[np.float32], random: np.random.Generator) -> NDArray
 
 
 def frechet_distance(samples: Features, real: Features) -> float:
-    """Computes the FID, if the features are InceptionV3's (Heusel et al. 2017, arXiv 1706.08500).
+    """Computes the FID, if the features are InceptionV3's (Heusel et al. 2017, arXiv 1706.08500):
+    0 or more, lower is better.
 
-    Both sets are treated as normal distributions. A small number of pictures biases the distance
-    upwards, so compare only distances of equally many.
-
-    Args:
-        samples: (N, F), at least two.
-        real: (M, F), at least two.
-
-    Returns:
-        0 or more, lower is better.
+    Both sets, (N, F) and (M, F) of at least two rows, are treated as normal distributions. A small
+    number of pictures biases the distance upwards, so compare only distances of equally many.
     """
     means = [x.mean(0, dtype=np.float64) for x in (samples, real)]
     a, b = (
@@ -129,17 +123,11 @@ def frechet_distance(samples: Features, real: Features) -> float:
 
 def kernel_distance(samples: Features, real: Features) -> float:
     """Computes the KID, if the features are InceptionV3's (Binkowski et al. 2018,
-    arXiv 1801.01401).
+    arXiv 1801.01401): lower is better, and slightly below 0 when the sets cannot be told apart.
 
     This is the squared maximum mean discrepancy with the kernel (x.y / F + 1)^3 in its unbiased
     form: for two sets from the same distribution its expected value is 0, however small they are.
-
-    Args:
-        samples: (N, F), at least two.
-        real: (M, F), at least two.
-
-    Returns:
-        Lower is better; slightly below 0 when the sets cannot be told apart.
+    The sets are (N, F) and (M, F), of at least two rows.
     """
     ours, theirs = np.asarray(samples, np.float64), np.asarray(real, np.float64)
 
@@ -154,19 +142,12 @@ def kernel_distance(samples: Features, real: Features) -> float:
 
 
 def standardised(samples: Features, real: Features) -> tuple[Features, Features]:
-    """Scales each feature by the mean and deviation of the real pictures.
+    """Scales each feature of (N, F) and (M, F) by the mean and deviation of the real pictures.
 
     Otherwise a kernel would see only the features with the largest values. A feature that hardly
     varies counts as if it had a hundredth of the mean deviation. Grey pictures have a few such
     features. Without this limit, the mmd of drawn letters was 440 to 360,000 instead of 0.7 to 16.
     In colour pictures no feature varies so little (the least is 0.012 of the mean).
-
-    Args:
-        samples: (N, F).
-        real: (M, F).
-
-    Returns:
-        `(samples, real)`, scaled.
     """
     mean, deviation = real.mean(0), real.std(0)
     # 1e-6 in case none of them varies, as when all pictures are the same.

@@ -24,9 +24,6 @@ def build_gan(settings: Settings) -> BalancedGAN:
 
     Args:
         settings: their `precision` must be "float32" or "bfloat16", not "auto".
-
-    Returns:
-        The compiled model.
     """
     keras.utils.set_random_seed(settings.seed)
     # Otherwise threads may add up numbers in any order, and a resumed run would drift away from

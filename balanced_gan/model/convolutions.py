@@ -39,7 +39,8 @@ def nine_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     side = pictures.shape[1]
     channels, filters = kernel.shape[2:]
     flat = tf.reshape(pictures, (1, -1, channels))
-    nine = tf.reshape(_sums_and_ends(kernel), (9, channels, filters))
+    nine = _along_both_axes(kernel, lambda a, b, c: [a + b + c, a, c])
+    nine = tf.reshape(nine, (9, channels, filters))
 
     def gradient(upstream):
         # The steps below in reverse: first columns, then rows. With TensorFlow's own gradient, a
@@ -51,7 +52,8 @@ def nine_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         products = tf.reshape(products, (9, -1, filters))
         of_pictures = tf.reduce_sum(tf.matmul(products, nine, transpose_b=True), axis=0)
         of_nine = tf.matmul(flat, products, transpose_a=True)
-        of_kernel = _gradient_of_sums_and_ends(tf.reshape(of_nine, kernel.shape))
+        of_nine = tf.reshape(of_nine, kernel.shape)
+        of_kernel = _along_both_axes(of_nine, lambda s, a, c: [s + a, s, s + c])
         return tf.reshape(of_pictures, tf.shape(pictures)), of_kernel
 
     products = tf.reshape(tf.matmul(flat, nine), (3, 3, -1, side, side, filters))
@@ -69,27 +71,17 @@ def sixteen_products(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     the smaller picture.
     """
     kernel = tf.transpose(kernel, (0, 1, 3, 2))
-    for axis in (0, 1):
-        first, middle, last = tf.unstack(kernel, axis=axis)
-        kernel = tf.stack([last, middle + last, first + middle, first], axis=axis)
+    kernel = _along_both_axes(kernel, lambda a, b, c: [c, b + c, a + b, a])
     side = 2 * pictures.shape[1]
     shape = tf.stack([tf.shape(pictures)[0], side, side, kernel.shape[2]])
     return tf.nn.conv2d_transpose(pictures, kernel, shape, 2, "SAME")
 
 
-def _sums_and_ends(kernel):
-    """(3, 3, C, D): the sum of the three taps, the first and the last, along both axes."""
+def _along_both_axes(kernel, combine):
+    """Replaces the three taps along an axis by what `combine` makes of them, on both axes."""
     for axis in (0, 1):
-        first, middle, last = tf.unstack(kernel, axis=axis)
-        kernel = tf.stack([first + middle + last, first, last], axis=axis)
+        kernel = tf.stack(combine(*tf.unstack(kernel, axis=axis)), axis=axis)
     return kernel
-
-
-def _gradient_of_sums_and_ends(upstream):
-    for axis in (0, 1):
-        whole, first, last = tf.unstack(upstream, axis=axis)
-        upstream = tf.stack([whole + first, whole, whole + last], axis=axis)
-    return upstream
 
 
 def _spread(products, axis):

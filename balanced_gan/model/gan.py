@@ -126,11 +126,7 @@ class BalancedGAN(keras.Model):
         return self.count_turns(forward.loss_g, forward.loss_d, turn_g, 1 - turn_g)
 
     def forward(self, real: tf.Tensor) -> Forward:
-        """Runs both networks once.
-
-        Args:
-            real: as in `train_step`.
-        """
+        """Runs both networks once, on a batch as in `train_step`."""
         latents = self.random_latents(ops.shape(real)[0])
         with tf.GradientTape(persistent=True) as tape:
             # training=True even when only the discriminator learns. With moving statistics, it
@@ -240,29 +236,22 @@ class BalancedGAN(keras.Model):
         return self._latents(count, self.draw)
 
     def recalibrated_generator(self, batches: int = 32) -> keras.Model:
-        """Recalibrates the EMA generator's BatchNorm, so that it is ready to make pictures.
+        """Recalibrates the EMA generator's BatchNorm and returns it, ready to make pictures.
 
         Args:
-            batches: number of batches of 8 latents that give the statistics. Half of the latents
-                are the negatives of the others, so that chance cannot shift their mean. In six
-                trials with the same weights, swd was 37 to 39 with 32 batches, 35 to 43 with
-                eight, and 36 to 54 with one batch of 64 latents without negatives, where all
-                pictures were a little dark or pale.
-
-        Returns:
-            `ema_generator` itself.
+            batches: number of batches of 8 latents that give the statistics. In six trials with
+                the same weights, swd was 37 to 39 with 32 batches and 35 to 43 with eight. With one
+                batch of 64 latents and no negatives, it was 36 to 54, and all pictures were a
+                little dark or pale.
         """
+        # The negatives keep chance from shifting the latents' mean.
         halves = (self._seeded_latents(4, _RECALIBRATION_SEED + batch) for batch in range(batches))
         pairs = (ops.concatenate([half, -half]) for half in halves)
         self._recalibrate(pairs)
         return self.ema_generator
 
     def generate(self, count: int) -> NDArray[np.float32]:
-        """Makes pictures with the EMA generator.
-
-        Returns:
-            (count, S, S, C) in [-1, 1].
-        """
+        """Makes pictures with the EMA generator, (count, S, S, C) in [-1, 1]."""
         latents = self.random_latents(count)
         return self.recalibrated_generator().predict(latents, batch_size=64, verbose=0)
 

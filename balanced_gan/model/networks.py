@@ -19,10 +19,7 @@ from balanced_gan.settings import Settings
 
 
 def stages(image_size: int) -> tuple[int, int]:
-    """The number of halvings from a picture's side to a base of 4 to 7 pixels.
-
-    Args:
-        image_size: side in pixels.
+    """The base of a picture, 4 to 7 pixels, and the number of halvings from its side to the base.
 
     Returns:
         `(base, count)` with `image_size == base * 2**count`.
@@ -43,37 +40,32 @@ def widths(count: int, width: int) -> list[int]:
     """The channels of each stage, from the base to the full size.
 
     They are counted from the base, so that a network for larger pictures is one for smaller
-    pictures with more stages (see `start`).
+    pictures with more stages (see `start`). The base doubles `count` times, which gives
+    `count + 1` numbers.
 
     Args:
-        count: number of times the base doubles.
         width: channels at eight times the base. Smaller stages have up to four times as many,
             larger ones fewer, down to 16.
-
-    Returns:
-        `count + 1` numbers.
     """
     fewest = min(width // 2, 16)
     return [max(int(4 * width / 2 ** max(level - 1, 0)), fewest) for level in range(count + 1)]
 
 
 def plain_copy(network: keras.Model) -> keras.Model:
-    """Copies a network in float32, with Keras's own layers only.
+    """Copies a network in float32, with Keras's layers in place of this package's.
 
-    When saved, the copy opens without this package.
+    When saved, the copy opens without this package. Its weights are in the same order.
 
     Args:
         network: functional, or Sequential without `UpsampledConv2D`.
-
-    Returns:
-        A network with the same weights in the same order.
     """
-    upsampled = {layer.name for layer in network.layers if isinstance(layer, UpsampledConv2D)}
+    upsampled = {layer.name for layer in network.layers if type(layer) is UpsampledConv2D}
 
     def copy(layer):
         # Each of our layers computes the same as the Keras layer that it derives from, apart from
         # the upsampling, which `call` adds.
-        kind = next(base for base in type(layer).__mro__ if base.__module__.startswith("keras."))
+        kinds = type(layer).__mro__
+        kind = next(kind for kind in kinds if not kind.__module__.startswith("balanced_gan."))
         return kind.from_config({**layer.get_config(), "dtype": "float32"})
 
     def call(layer, x, **kwargs):
@@ -159,9 +151,7 @@ def build_discriminator(
     4x4 convolutions with stride 2 and LeakyReLU are followed by one dense unit.
 
     Args:
-        image_size: side of the pictures in pixels; see `stages`.
-        channels: 3 for colour, 1 for grey.
-        width: see `widths`.
+        image_size, channels, width: as in `build_generator`.
         dropout: share of each stage's activations to drop during training.
 
     Returns:

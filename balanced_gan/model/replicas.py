@@ -119,20 +119,15 @@ class SharedBatchNormalization(layers.BatchNormalization):
 
 
 def shared_copy(network: keras.Model) -> keras.Model:
-    """Copies a network so that its BatchNorm covers all replicas.
+    """Copies a functional network so that its BatchNorm covers all replicas.
 
-    Args:
-        network: functional.
-
-    Returns:
-        A network with the same weights in the same order.
+    The weights of the copy are in the same order.
     """
 
     def copy(layer):
         of_batches = isinstance(layer, layers.BatchNormalization)
-        return (SharedBatchNormalization if of_batches else type(layer)).from_config(
-            layer.get_config()
-        )
+        kind = SharedBatchNormalization if of_batches else type(layer)
+        return kind.from_config(layer.get_config())
 
     shared = keras.models.clone_model(network, clone_function=copy)
     shared.set_weights(network.get_weights())

@@ -40,13 +40,10 @@ class Start(NamedTuple):
 
 
 def parts(gan: keras.Model) -> dict[str, keras.Variable]:
-    """Names the variables of both networks by their stage.
+    """Names the variables of a `BalancedGAN` with the networks "light" by their stage.
 
     Stages are counted from the base, so that networks for pictures of different sizes share most
     of the names.
-
-    Args:
-        gan: a `BalancedGAN` with the networks "light".
 
     Returns:
         For example `{"generator/x4/kernel": variable, "discriminator/x1/bias": ...}`.
@@ -69,13 +66,10 @@ def parts(gan: keras.Model) -> dict[str, keras.Variable]:
 
 
 def arrays_of(gan: keras.Model) -> dict[str, NDArray[np.float32]]:
-    """The weights of a trained model, as in `Start.arrays`.
+    """The weights of a trained `BalancedGAN` with the networks "light", as in `Start.arrays`.
 
     They are those of the discriminator and of the averaged generator, which makes better pictures
     than the generator itself.
-
-    Args:
-        gan: a `BalancedGAN` with the networks "light".
     """
     pairs = zip(gan.generator.weights, gan.ema_generator.weights, strict=True)
     averaged = {id(variable): average for variable, average in pairs}
@@ -86,10 +80,7 @@ def arrays_of(gan: keras.Model) -> dict[str, NDArray[np.float32]]:
 
 
 def load_shipped(name: str) -> Start:
-    """Loads a start that comes with this package.
-
-    Args:
-        name: one of `settings.STARTS`.
+    """Loads a start that comes with this package, one of `settings.STARTS`.
 
     Raises:
         InputError: if its file is missing or damaged.

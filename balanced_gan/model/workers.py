@@ -82,22 +82,17 @@ def local_workers(count: int | None) -> Iterator[None]:
     command = [sys.executable, *sys.argv]
     if not sys.argv[0].endswith("train.py"):  # an installed command, on Windows without its .exe
         command = [sys.executable, "-m", "balanced_gan", *sys.argv[1:]]
+    of_chief, *configs = (
+        json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}})
+        for number in range(count)
+    )
+    os.environ["TF_CONFIG"] = of_chief
     others: list[subprocess.Popen[bytes]] = []
+    nothing = subprocess.DEVNULL
     try:
-        for number in range(count):
-            task = {"type": "worker", "index": number}
-            config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-            if number == 0:
-                os.environ["TF_CONFIG"] = config
-                continue
-            others.append(
-                subprocess.Popen(
-                    command,
-                    env={**os.environ, "TF_CONFIG": config},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                )
-            )
+        for config in configs:
+            env = {**os.environ, "TF_CONFIG": config}
+            others.append(subprocess.Popen(command, env=env, stdin=nothing, stdout=nothing))
         yield
         for other in others:
             other.wait(timeout=_PATIENCE)
@@ -139,29 +134,16 @@ def strategy() -> Any:
 def any_worker(flags: list[bool]) -> list[bool]:
     """Whether each flag is set on at least one worker.
 
-    All workers must call this at the same point.
-
-    Returns:
-        One value for each flag, the same on all workers.
+    All workers must call this at the same point, and get the same values.
     """
-    if cluster().count == 1:
-        return flags
     return [bool(total) for total in _sum_over_workers([np.int32(flag) for flag in flags])]
 
 
 def from_chief(arrays: list[Any]) -> list[Any]:
-    """Sends the chief's arrays to all workers.
+    """Sends the chief's NumPy arrays or scalars to all workers and returns them.
 
-    All workers must call this at the same point.
-
-    Args:
-        arrays: NumPy arrays or scalars, with the same shapes and dtypes on all workers.
-
-    Returns:
-        The chief's arrays.
+    All workers must call this at the same point, with the same shapes and dtypes.
     """
-    if cluster().count == 1:
-        return arrays
     if not cluster().is_chief:
         arrays = [np.zeros_like(array) for array in arrays]
     return _sum_over_workers(arrays)
@@ -172,8 +154,6 @@ def text_from_chief(text: str) -> str:
 
     All workers must call this at the same point.
     """
-    if cluster().count == 1:
-        return text
     data = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
     (length,) = from_chief([np.int32(len(data))])
     (data,) = from_chief([data if cluster().is_chief else np.zeros(length, np.int32)])
@@ -193,6 +173,8 @@ def lost_worker(error: Exception) -> InputError:
 
 
 def _sum_over_workers(arrays):
+    if cluster().count == 1:
+        return arrays
     import tensorflow as tf
 
     totals = list(arrays)

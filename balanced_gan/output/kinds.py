@@ -4,7 +4,7 @@
 results and describes itself.
 """
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,18 @@ from numpy.typing import NDArray
 
 from balanced_gan.data import drawn_faces, sine_curve
 from balanced_gan.data.cache import StoredPictures
-from balanced_gan.data.folder import Crop, load_folder
+from balanced_gan.data.finding import Skipped
+from balanced_gan.data.folder import load_folder
 from balanced_gan.errors import InputError
 from balanced_gan.files import atomic_write, printable
 from balanced_gan.output.images import captioned, encode_png, sheet, to_uint8
 from balanced_gan.output.plots import points_png
 from balanced_gan.output.sampling import Sampler
 from balanced_gan.runs.registry import RUNS
-from balanced_gan.runs.run import Run
+from balanced_gan.runs.run import Run, write_table
 from balanced_gan.settings import Settings
 
 _SHEET_LIMIT = 400  # pictures on the sheet: 20 x 20 still fits a screen
-
-Skipped = list[tuple[str, str]]  # (file, reason) of what could not be used
 
 
 class Images:
@@ -34,7 +33,6 @@ class Images:
 
     word = "Pictures"
     img_num = 20  # what a finished training suggests to make
-    can_be_evaluated = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -68,19 +66,8 @@ class Images:
         if settings.path is None:
             count = settings.max_images or drawn_faces.COUNT
             return drawn_faces.draw_faces(settings.image_size, settings.channels, count), []
-        return load_folder(
-            settings.path,
-            settings.image_size,
-            settings.channels,
-            Crop(
-                settings.crop,
-                (settings.source_width, settings.source_height),
-                (settings.face_margin, settings.face_smallest, settings.faces_per_picture),
-            ),
-            settings.pattern,
-            settings.max_images,
-            RUNS / "cache" if settings.cache else None,
-        )
+        cache = RUNS / "cache" if settings.cache else None
+        return load_folder(settings.path, settings, cache)
 
     def describe(self, samples: Sized) -> str:
         """One line about the samples to train on."""
@@ -88,11 +75,7 @@ class Images:
         return f"Pictures: {len(samples)} ({printable(where)})"
 
     def grid_png(self, samples: NDArray[Any], columns: int) -> bytes:
-        """Draws samples as a PNG file.
-
-        Args:
-            samples: (N, S, S, C) in [-1, 1], or uint8.
-        """
+        """Draws samples, (N, S, S, C) in [-1, 1] or uint8, as a PNG file."""
         return encode_png(sheet(to_uint8(samples), columns))
 
     def write(
@@ -128,7 +111,7 @@ class Images:
                 values = zip(names, some, confidences, strict=True)
                 rows += [(name, seed, f"{confidence:.5g}") for name, seed, confidence in values]
                 shown.extend(samples[: _SHEET_LIMIT - len(shown)])
-        _write_table(out / "scores.csv", ("file", "seed", "confidence"), rows)
+        write_table(out / "scores.csv", ("file", "seed", "confidence"), rows)
         pictures = to_uint8(np.stack(shown))
         columns = columns or round(len(pictures) ** 0.5 + 0.49)
         if captions:
@@ -147,7 +130,6 @@ class Points:
 
     word = "Points"
     img_num = 1000
-    can_be_evaluated = False
     label = "sine"
     source = "a sine curve"
     side = ""
@@ -181,7 +163,7 @@ class Points:
             values = zip(some, *samples.T, confidences, strict=True)
             rows += [(seed, *(f"{value:.5g}" for value in row)) for seed, *row in values]
             made.extend(samples)
-        _write_table(out / "points.csv", ("seed", "x", "y", "confidence"), rows)
+        write_table(out / "points.csv", ("seed", "x", "y", "confidence"), rows)
         points = np.stack(made)
         atomic_write(out / "sheet.png", points_png(points))
         distance, bins = sine_curve.distance_and_coverage(points)
@@ -205,8 +187,3 @@ def require_images(run: Run, purpose: str) -> None:
     """
     if run.settings().of_points:
         raise InputError(f"Run {run.name} makes points; {purpose}.")
-
-
-def _write_table(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    lines = "".join(",".join(map(str, row)) + "\n" for row in (header, *rows))
-    atomic_write(file, lines.encode())

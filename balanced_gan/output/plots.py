@@ -44,20 +44,14 @@ def losses_png(rows: Iterable[Mapping[str, str]], margin: float) -> bytes | None
     gaps.set_ylabel("gap: G - D (nats)")
     gaps.legend()
     shares.plot(steps, 100 * share, color="tab:purple")
-    shares.set_ylim(0, 100)
-    shares.set_ylabel("G's turns (%)")
-    shares.set_xlabel("step")
+    shares.set(ylim=(0, 100), ylabel="G's turns (%)", xlabel="step")
     return _png(figure)
 
 
 def points_png(points: NDArray[np.float32]) -> bytes:
-    """Plots generated points over real ones.
+    """Plots generated points (N, 2) over real ones, as a PNG file of 640x480 pixels.
 
-    Args:
-        points: (N, 2).
-
-    Returns:
-        The contents of a PNG file of 640x480 pixels. The axes are the same for any points.
+    The axes are the same for any points.
     """
     figure = _figure(6.4, 4.8)
     axes = figure.subplots()
@@ -69,10 +63,7 @@ def points_png(points: NDArray[np.float32]) -> bytes:
 
 
 def numbers_of(rows: Iterable[Mapping[str, str]]) -> NDArray[np.float64]:
-    """Reads the numbers to plot from a run's history, in 48 bytes a batch.
-
-    Args:
-        rows: the rows of its history.csv, from `Run.history_rows`.
+    """Reads the numbers to plot from `Run.history_rows`, in 48 bytes a batch.
 
     Returns:
         (N, 6): step, seconds, the generator's and the discriminator's loss, gap, and the
@@ -103,13 +94,11 @@ def _png(figure: "Figure") -> bytes:
 
 
 def even_parts(values: NDArray[np.float64], most: int) -> list[NDArray[np.float64]]:
-    """Splits rows into parts of an even length, so that turns that alternate cancel out in each.
+    """Splits rows, at least one, into parts of an even length, so that turns that alternate cancel
+    out in each.
 
     The last part may be shorter, but it is even too: of an odd number of rows, the first is left
     out. A single row is a part by itself.
-
-    Args:
-        values: (N, ...), with N at least 1.
     """
     length = -(-len(values) // most)
     length += length % 2

@@ -1,8 +1,8 @@
 """From seeds to latents to samples, and the networks that make them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 IMAGES = Path("images")  # below the folder the program is started in
 _AT_ONCE = 64  # samples in memory: a thousand need no more than a hundred
-# A network that is called keeps the results of all layers in memory: with 64, training took
-# 200 MiB more.
-_CALLED_AT_ONCE = 8
 
 
 def latents_of(
@@ -29,7 +26,7 @@ def latents_of(
     truncation: float = 1.0,
     prior: str = Settings.latent_prior,
 ) -> NDArray[np.float32]:
-    """Draws one latent per seed, the same on every machine.
+    """Draws one latent per seed, (N, latent_dim), the same on every machine.
 
     Args:
         seeds: whole numbers from 0.
@@ -37,39 +34,13 @@ def latents_of(
             more ordinary and more alike. Above 1, pictures are more varied, and more of them are
             broken.
         prior: "normal" or "uniform", the one that the generator was trained with.
-
-    Returns:
-        (len(seeds), latent_dim).
     """
-    rows = []
-    for seed in seeds:
-        random = np.random.default_rng(seed)
-        uniform = prior == "uniform"
-        rows.append(
-            random.uniform(-1, 1, latent_dim) if uniform else random.standard_normal(latent_dim)
-        )
+    streams = map(np.random.default_rng, seeds)
+    if prior == "uniform":
+        rows = [random.uniform(-1, 1, latent_dim) for random in streams]
+    else:
+        rows = [random.standard_normal(latent_dim) for random in streams]
     return np.float32(truncation) * np.array(rows, np.float32)
-
-
-def samples_of(
-    generator: Callable[[NDArray[np.float32]], Any], latents: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Makes samples with a generator while it trains.
-
-    The network is called directly: `predict` would have to compile before the first batch.
-
-    Args:
-        generator: a network, or a compiled function that calls it.
-        latents: (N, latent_dim).
-
-    Returns:
-        Pictures (N, S, S, C) in [-1, 1], or points (N, 2).
-    """
-    parts = [
-        generator(latents[first : first + _CALLED_AT_ONCE])
-        for first in range(0, len(latents), _CALLED_AT_ONCE)
-    ]
-    return np.concatenate(parts)
 
 
 def load_network(run: Run, file: Path) -> "keras.Model":
@@ -98,27 +69,13 @@ def load_network(run: Run, file: Path) -> "keras.Model":
         raise InputError(f"{str(file)!r} cannot be loaded: {reason}") from None
 
 
-class Sampler:
-    """Makes samples from seeds, with the discriminator's confidence in each.
+class Sampler(NamedTuple):
+    """Makes samples from seeds, with the discriminator's confidence in each."""
 
-    Args:
-        generator: latents -> pictures in [-1, 1], or points.
-        discriminator: pictures or points -> logits.
-        prior: see `latents_of`.
-        truncation: see `latents_of`.
-    """
-
-    def __init__(
-        self,
-        generator: "keras.Model",
-        discriminator: "keras.Model",
-        prior: str = Settings.latent_prior,
-        truncation: float = 1.0,
-    ) -> None:
-        self.generator = generator
-        self.discriminator = discriminator
-        self.prior = prior
-        self.truncation = truncation
+    generator: "keras.Model"  # latents -> pictures in [-1, 1], or points
+    discriminator: "keras.Model"  # pictures or points -> logits
+    prior: str = Settings.latent_prior  # see `latents_of`
+    truncation: float = 1.0  # see `latents_of`
 
     def batches(
         self, seeds: Sequence[int], what: str = "samples"
@@ -148,11 +105,7 @@ class Sampler:
                 progress.update(len(some))
 
     def most_real(self, seeds: Sequence[int], count: int) -> list[int]:
-        """Picks the seeds whose samples the discriminator finds most real, the best first.
-
-        Args:
-            seeds: whole numbers from 0.
-        """
+        """Picks the seeds whose samples the discriminator finds most real, the best first."""
         scored = [
             (confidence, seed)
             for some, _, confidences in self.batches(seeds, "choosing")
@@ -184,16 +137,18 @@ def free_folder(folder: Path) -> Path:
     """The folder itself if it is empty or missing, else the first free `folder-2`, `-3`, ...
 
     Raises:
-        InputError: if the path is a file.
+        InputError: if the path is a file, or a root folder that is not empty.
     """
-    if folder.name in ("", ".."):  # of "." and "..", whose names cannot be numbered
-        folder = folder.resolve()
-    candidate, number = folder, 1
+    # The names of "." and ".." cannot be numbered.
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    candidate, number = named, 1
     while candidate.exists():
         if not candidate.is_dir():
             raise InputError(f"Pictures need a folder, not a file: out={str(candidate)!r}.")
         if not any(candidate.iterdir()):
             break
+        if not named.name:
+            raise InputError(f"--out must be a folder below the root. Received: {str(folder)!r}")
         number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
+        candidate = named.with_name(f"{named.name}-{number}")
     return candidate

@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import av
 import cv2
@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from balanced_gan.files import atomic_write
-from balanced_gan.output.images import encode_png, read_sheet, sheet, to_uint8
-
-if TYPE_CHECKING:
-    import keras
+from balanced_gan.output.images import encode_png, in_batches, read_sheet, sheet, to_uint8
 
 _GIF_SIDE = 512  # pixels at most; a GIF hardly compresses
 
@@ -151,7 +148,7 @@ def walk(latents: NDArray[np.float32], frames_between: int, prior: str) -> NDArr
 
 
 def interpolate_files(
-    generator: "keras.Model",
+    generator: Callable[[NDArray[np.float32]], Any],
     out: Path,
     latents: NDArray[np.float32],
     prior: str,
@@ -175,12 +172,7 @@ def interpolate_files(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = walk(latents, frames_between, prior)
-    pictures = np.concatenate(
-        [
-            to_uint8(np.asarray(generator(path[first : first + _AT_ONCE])))
-            for first in range(0, len(path), _AT_ONCE)
-        ]
-    )
+    pictures = in_batches(lambda some: to_uint8(np.asarray(generator(some))), path, _AT_ONCE)
     # A GIF counts time in hundredths of a second, and browsers slow down frames of one hundredth.
     most = max(1, min(_GIF_FRAMES, 50 * len(pictures) // frames_per_second))
     some = pictures[evenly(len(pictures), most)]

@@ -22,7 +22,7 @@ from balanced_gan.model.networks import (
 # Not an initializer: one that all layers share gives all kernels of one shape the same values, and
 # takes its seed when this module is imported.
 _NORMAL = {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 0.02}}
-_DCGAN_INIT = {"kernel_initializer": _NORMAL}
+_DCGAN = {"use_bias": False, "kernel_initializer": _NORMAL}
 
 
 def _doubling(image_size, width):
@@ -64,9 +64,7 @@ def original_discriminator(
 def points_generator(image_size: int, channels: int, latent_dim: int, width: int) -> keras.Model:
     """Latents to points, with two hidden layers. `image_size` and `channels` are ignored."""
     latents = keras.Input((latent_dim,), name="latents")
-    x = latents
-    for units in (width, 2 * width):
-        x = layers.Dense(units, activation="relu")(x)
+    x = _dense_layers(latents, (width, 2 * width))
     points = layers.Dense(2, dtype="float32", name="points")(x)
     return keras.Model(latents, points, name="generator")
 
@@ -80,9 +78,7 @@ def points_discriminator(image_size: int, channels: int, width: int, dropout: fl
 def dense_generator(image_size: int, channels: int, latent_dim: int, width: int) -> keras.Model:
     """Fully connected, with four hidden layers and one output for each value of the picture."""
     latents = keras.Input((latent_dim,), name="latents")
-    x = latents
-    for units in (width, 2 * width, 4 * width, 8 * width):
-        x = layers.Dense(units, activation="relu")(x)
+    x = _dense_layers(latents, (width, 2 * width, 4 * width, 8 * width))
     x = layers.Dense(image_size * image_size * channels)(x)
     x = layers.Reshape((image_size, image_size, channels))(x)
     return keras.Model(latents, pictures_from(x), name="generator")
@@ -129,16 +125,12 @@ def dcgan_generator(image_size: int, channels: int, latent_dim: int, width: int)
     base, widths = _doubling(image_size, width)
     latents = keras.Input((latent_dim,), name="latents")
     # The original's first transposed convolution, from 1x1 to 4x4, is equivalent to a dense layer.
-    x = layers.Dense(base * base * widths[-1], use_bias=False, **_DCGAN_INIT)(latents)
+    x = layers.Dense(base * base * widths[-1], **_DCGAN)(latents)
     x = layers.ReLU()(_dcgan_norm(layers.Reshape((base, base, widths[-1]))(x)))
     for channels_out in reversed(widths[:-1]):
-        x = layers.Conv2DTranspose(
-            channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
-        )(x)
+        x = layers.Conv2DTranspose(channels_out, 4, strides=2, padding="same", **_DCGAN)(x)
         x = layers.ReLU()(_dcgan_norm(x))
-    x = layers.Conv2DTranspose(
-        channels, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
-    )(x)
+    x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", **_DCGAN)(x)
     return keras.Model(latents, pictures_from(x), name="generator")
 
 
@@ -150,12 +142,10 @@ def dcgan_discriminator(image_size: int, channels: int, width: int, dropout: flo
     pictures = keras.Input((image_size, image_size, channels), name="pictures")
     x = pictures
     for level, channels_out in enumerate(_doubling(image_size, width)[1]):
-        x = layers.Conv2D(
-            channels_out, 4, strides=2, padding="same", use_bias=False, **_DCGAN_INIT
-        )(x)
+        x = layers.Conv2D(channels_out, 4, strides=2, padding="same", **_DCGAN)(x)
         x = _dcgan_norm(x) if level else x
         x = drop(layers.LeakyReLU(negative_slope=0.2)(x), dropout)
-    return _judge(pictures, layers.Flatten()(x), use_bias=False, **_DCGAN_INIT)
+    return _judge(pictures, layers.Flatten()(x), **_DCGAN)
 
 
 def _dcgan_norm(x):
@@ -163,7 +153,7 @@ def _dcgan_norm(x):
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=scale)(x)
 
 
-def _dense_layers(x, widths, dropout):
+def _dense_layers(x, widths, dropout=0.0):
     for units in widths:
         x = drop(layers.Dense(units, activation="relu")(x), dropout)
     return x

@@ -36,14 +36,7 @@ class TwoStepGAN(BalancedGAN):
         return self.count_turns(*self.two_steps(real))
 
     def two_steps(self, real: tf.Tensor) -> tuple[Any, Any, Any, Any]:
-        """Runs both updates.
-
-        Args:
-            real: as in `train_step`.
-
-        Returns:
-            `(loss_g, loss_d, turn_g, turn_d)`, all scalars.
-        """
+        """Runs both updates; returns `(loss_g, loss_d, turn_g, turn_d)`, all scalars."""
         latents = self.random_latents(ops.shape(real)[0])
         loss_g, loss_d = self._discriminator_then_generator(real, latents)
         return loss_g, loss_d, 1, 1

@@ -1,5 +1,6 @@
 """The machine and the versions that a run was made with, for metadata.json."""
 
+import os
 import platform
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -17,7 +18,7 @@ def machine() -> dict[str, Any]:
         "processor": processor.name(),
         "instructions": processor.instructions(),
         "onednn": processor.onednn(),
-        "cores": processor.cores(),
+        "cores": os.cpu_count(),
         "system": platform.system(),
         "balanced_gan": __version__,
         "python": platform.python_version(),

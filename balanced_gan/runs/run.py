@@ -102,11 +102,7 @@ class Run:
         return Run(self.path / "best")
 
     def grid_file(self, label: str | int) -> Path:
-        """The file of a grid.
-
-        Args:
-            label: "real", or the number of steps trained.
-        """
+        """The file of a grid: of "real" pictures, or after a number of steps."""
         name = label if isinstance(label, str) else f"step-{label:08d}"
         return self.path / "grids" / f"{name}.png"
 
@@ -146,8 +142,8 @@ class Run:
 
     def pictures_seen(self, steps: int) -> int:
         """The number of pictures trained on in this many steps, counting repetitions."""
-        size = self.metadata().get("batch_size")  # below the setting if there were few pictures
-        return steps * (size if isinstance(size, int) else self.settings().batch_size)
+        size = count_from(self.metadata().get("batch_size"))  # below the setting if they were few
+        return steps * (size or self.settings().batch_size)
 
     def save_metadata(self, metadata: dict[str, Any]) -> None:
         """Writes metadata.json."""
@@ -196,7 +192,7 @@ class Run:
         """
         rows = [list(row.values()) for row in self.events()]
         with suppress(OSError):  # the user has already been told
-            _write_table(
+            write_table(
                 self.events_file, EVENT_COLUMNS, [*rows, (step, round(seconds, 2), event, text)]
             )
 
@@ -209,7 +205,8 @@ class Run:
         """
         try:
             rows = [
-                {_FORMER_METRICS.get(name, name): float(value) for name, value in row.items()}
+                # An empty cell: another version of the program did not measure this.
+                {_FORMER_METRICS.get(name, name): float(cell) for name, cell in row.items() if cell}
                 for row in _read_table(self.evaluations_file)
             ]
         except (ValueError, TypeError):
@@ -219,8 +216,9 @@ class Run:
 
     def save_evaluations(self, rows: list[dict[str, float]]) -> None:
         """Writes evaluations.csv; at least one row."""
-        values = ([f"{value:.6g}" for value in row.values()] for row in rows)
-        _write_table(self.evaluations_file, rows[0], values)
+        columns = rows[0]  # of the version that began the run
+        cells = ([f"{row[name]:.6g}" if name in row else "" for name in columns] for row in rows)
+        write_table(self.evaluations_file, columns, cells)
 
     def open_history(self, steps: int) -> tuple[TextIO, Any]:
         """Opens history.csv for appending, without the rows after a step.
@@ -235,7 +233,7 @@ class Run:
             `(file, writer)`: the open file, and a `csv.writer` for it.
         """
         kept = (row.values() for row in self.history_rows() if int(row["step"]) <= steps)
-        _write_table(self.history_file, HISTORY_COLUMNS, kept)
+        write_table(self.history_file, HISTORY_COLUMNS, kept)
         # Line-buffered, so that a killed process loses no rows.
         file = self.history_file.open("a", buffering=1, encoding="utf-8", newline="")
         return file, csv.writer(file, lineterminator="\n")
@@ -265,6 +263,11 @@ class Run:
                 yield dict(zip(HISTORY_COLUMNS, [*values, turn_g, turn_d], strict=True))
 
 
+def count_from(value: object) -> int:
+    """A number of pictures from metadata.json, which may hold anything; 0 if it is none."""
+    return value if isinstance(value, int) and 0 < value < 10**9 else 0
+
+
 def _read_table(file: Path) -> list[dict[str, str]]:
     """Rows of a CSV file; none if it is missing or damaged."""
     try:
@@ -274,7 +277,7 @@ def _read_table(file: Path) -> list[dict[str, str]]:
         return []
 
 
-def _write_table(file: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def write_table(file: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Writes a CSV file atomically, row by row, so that it may be larger than memory."""
     with atomic_open(file) as raw:
         writer = csv.writer(codecs.getwriter("utf-8")(raw), lineterminator="\n")

@@ -57,44 +57,30 @@ class FileCallback(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops training when a loss or a weight is NaN or infinite.
+    """Raises FloatingPointError if a loss is NaN or infinite after a step, or a weight at the end.
 
     All workers stop after the same step, because they share the losses and weights.
     """
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Checks the losses.
-
-        Raises:
-            FloatingPointError: if a loss is not finite.
-        """
         if not np.isfinite([logs["loss_G"], logs["loss_D"]]).all():
             raise FloatingPointError(f"a loss was not finite at step {self.model.steps_done}")
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Checks the weights.
-
-        Raises:
-            FloatingPointError: if a weight is not finite.
-        """
         variables = named_variables(self.model).values()
         if not all(np.isfinite(variable.numpy()).all() for variable in variables):
             raise FloatingPointError(f"a weight was not finite at step {self.model.steps_done}")
 
 
 class History(FileCallback):
-    """Appends a row to history.csv after each step.
-
-    Args:
-        per_epoch: steps per epoch.
-    """
+    """Appends a row to history.csv after each step."""
 
     what = "history.csv"
 
-    def __init__(self, run: Run, clock: Clock, per_epoch: int) -> None:
+    def __init__(self, run: Run, clock: Clock, steps_per_epoch: int) -> None:
         super().__init__(run)
         self.clock = clock
-        self.per_epoch = per_epoch
+        self.steps_per_epoch = steps_per_epoch
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.file, self.writer = self.run.open_history(self.model.steps_done)
@@ -103,7 +89,7 @@ class History(FileCallback):
         step = self.model.steps_done
         row = [
             step,
-            -(-step // self.per_epoch),
+            -(-step // self.steps_per_epoch),
             f"{self.clock.seconds():.2f}",
             *(f"{float(logs[key]):.5f}" for key in ("loss_G", "loss_D", "gap")),
             int(logs["turn_G"]),
@@ -151,10 +137,7 @@ class Checkpoints(FileCallback):
 class MetadataLog(FileCallback):
     """Writes metadata.json when training starts and when it ends.
 
-    Reports and records it if the samples are not those of the last session.
-
-    Args:
-        samples: the training samples, see `output.kinds`.
+    Reports and records it if the samples (see `output.kinds`) are not those of the last session.
     """
 
     what = "metadata.json"

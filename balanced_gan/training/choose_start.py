@@ -4,7 +4,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation.features import OUTLINES, shape_and_colour
@@ -23,10 +22,6 @@ _NEARER = 1.15
 
 def find_start(settings: Settings, samples: Any) -> Start | None:
     """The start that the settings ask for, or None to start from scratch.
-
-    Args:
-        settings: the run's settings.
-        samples: the training samples, see `output.kinds`.
 
     Raises:
         InputError: as `load_start`, or if the networks are not "light".
@@ -72,17 +67,15 @@ def load_start(name: str) -> Start:
 
 
 def choose_start(pictures: Any) -> Start:
-    """Chooses the shipped start whose own pictures have the most similar outlines, `portraits` in
-    a near tie.
+    """Chooses the shipped start whose own pictures have outlines most similar to those of training
+    pictures, uint8 (N, S, S, C); `portraits` in a near tie.
 
     Colours are not compared, because networks learn them quickly. With colours, photographs of
     people got the start `neutral`, and the results were twice as far from them after 12,800
     pictures (benchmarks/ablations.md).
-
-    Args:
-        pictures: the training pictures, uint8 (N, S, S, C).
     """
-    found = outlines_of(resized_rgb(pictures[:COMPARED], 64, cv2.INTER_AREA))
+    some = resized_rgb(pictures[:COMPARED], 64, cv2.INTER_AREA)
+    found = shape_and_colour(some)[:, :OUTLINES]
     if len(found) == 1:  # the distance needs pairs
         found = np.repeat(found, 2, 0)
     starts = {name: load_shipped(name) for name in STARTS}
@@ -91,15 +84,3 @@ def choose_start(pictures: Any) -> Start:
     }
     distances["neutral"] *= _NEARER
     return starts[min(distances, key=distances.__getitem__)]
-
-
-def outlines_of(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The features that starts are compared by: `shape_and_colour` without the colours.
-
-    Args:
-        pictures: (N, 64, 64, 3).
-
-    Returns:
-        (N, 1764).
-    """
-    return shape_and_colour(pictures)[:, :OUTLINES]

@@ -47,23 +47,14 @@ def estimate(settings: Settings, samples: Any) -> Estimate:
         timed += 1
     seconds = (time.perf_counter() - began) / timed
     per_epoch = len(samples) // batch_size
-    last_step = last_step_of(settings, per_epoch)
-    limits: list[tuple[float, float]] = []
-    if last_step:
-        limits.append((last_step * seconds / 60, last_step))
-    if settings.minutes:
-        limits.append((settings.minutes, settings.minutes * 60 / seconds))
-    minutes, steps = min(limits)
+    of_minutes = settings.minutes and settings.minutes * 60 / seconds
+    steps = min(limit for limit in (last_step_of(settings, per_epoch), of_minutes) if limit)
     sizes = gan.generator.count_params(), gan.discriminator.count_params()
     needed = mebibytes_needed(gan, batch_size)
-    return Estimate(*sizes, batch_size, per_epoch, needed, seconds, steps, minutes)
+    return Estimate(*sizes, batch_size, per_epoch, needed, seconds, steps, steps * seconds / 60)
 
 
-def last_step_of(settings: Settings, per_epoch: int) -> int | None:
-    """The last step of a run, or None if only a budget of minutes ends it.
-
-    Args:
-        per_epoch: steps per epoch.
-    """
-    limits = [settings.steps, settings.epochs and settings.epochs * per_epoch]
+def last_step_of(settings: Settings, steps_per_epoch: int) -> int | None:
+    """The last step of a run, or None if only a budget of minutes ends it."""
+    limits = [settings.steps, settings.epochs and settings.epochs * steps_per_epoch]
     return min((limit for limit in limits if limit), default=None)

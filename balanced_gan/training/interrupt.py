@@ -9,10 +9,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def finish_batch_on_interrupt(ask_to_stop: Callable[[], None]) -> Iterator[None]:
-    """Lets the first Ctrl-C (or SIGTERM) finish the batch. A second one stops at once.
-
-    Args:
-        ask_to_stop: called on the first one.
+    """Calls `ask_to_stop` on the first Ctrl-C (or SIGTERM), so that the batch is finished. A second
+    one stops at once.
     """
     numbers = [signal.SIGINT, signal.SIGTERM]
     # The signals sent when a window is closed: SIGBREAK on Windows, SIGHUP elsewhere.

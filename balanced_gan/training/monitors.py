@@ -22,8 +22,9 @@ from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.evaluate import compare, draw_samples, see
 from balanced_gan.files import atomic_write
 from balanced_gan.output.final_plots import write_final_plots
+from balanced_gan.output.images import in_batches
 from balanced_gan.output.kinds import Images, Points
-from balanced_gan.output.sampling import latents_of, samples_of
+from balanced_gan.output.sampling import latents_of
 from balanced_gan.runs.checkpoints import save_networks
 from balanced_gan.runs.run import Run
 from balanced_gan.training.callbacks import FileCallback
@@ -93,7 +94,7 @@ class Grids(FileCallback):
     def _draw(self, path: Path) -> None:
         # 32 batches would take three times as long.
         self.model.recalibrated_generator(batches=8)
-        png = self.kind.grid_png(samples_of(self.make, self.latents), self.side)
+        png = self.kind.grid_png(in_batches(self.make, self.latents), self.side)
         self.attempt(lambda: atomic_write(path, png))
         if self.show and not self.failing:
             self.show(path)
@@ -205,7 +206,6 @@ class Evaluations(FileCallback):
         generator = self.model.recalibrated_generator()
         samples = draw_samples(generator, self.model.latent_prior)
         measured = compare(see(samples), self.real)
-        del measured["swd_levels"]
         row = {"step": self.model.steps_done, "minutes": minutes, **measured}
         self.attempt(lambda: self._keep(row, generator))
         if measured["diversity"] < _ALIKE * self.real_diversity:
@@ -218,11 +218,8 @@ class Evaluations(FileCallback):
 
 
 class FinalPlots(FileCallback):
-    """Draws the plot of the losses and the animation at the end of training.
-
-    Args:
-        run: the run; its history and grids are complete by then.
-        budget: after Ctrl-C there is no animation, so that the user need not wait.
+    """Draws the plot of the losses and the animation at the end, when history and grids are
+    complete. After Ctrl-C there is no animation, so that the user need not wait.
     """
 
     what = "the plot or the animation"

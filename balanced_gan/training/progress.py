@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -17,30 +16,17 @@ def say(sentence: str) -> None:
 
 
 class Progress(keras.callbacks.Callback):
-    """The progress line: epoch, time left, speed, losses, gap, who trains, and G's share of turns.
+    """The progress line: epoch, time left, speed, losses, gap, who trains, G's share of turns."""
 
-    It is a context manager, because Keras calls no `on_train_end` after an exception.
-
-    Args:
-        per_epoch: steps per epoch.
-    """
-
-    def __init__(self, budget: Budget, per_epoch: int, batch_size: int) -> None:
+    def __init__(self, budget: Budget, steps_per_epoch: int, batch_size: int) -> None:
         super().__init__()
         self.budget = budget
-        self.per_epoch = per_epoch
+        self.steps_per_epoch = steps_per_epoch
         self.batch_size = batch_size
         self.bar: Any = None
 
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the line; Keras calls no `on_train_end` after an exception."""
         if self.bar is not None:
             self.bar.refresh()
             self.bar.close()
@@ -63,18 +49,15 @@ class Progress(keras.callbacks.Callback):
             self.began = time.perf_counter()  # Windows updates its other clock 60 times a second
         else:
             speed = batch * self.batch_size / (time.perf_counter() - self.began)
-            turns = (
-                int(self.model.generator_turns.numpy()),
-                int(self.model.discriminator_turns.numpy()),
-            )
-            share = 100 * turns[0] / sum(turns)
+            turns = self.model.generator_turns.numpy(), self.model.discriminator_turns.numpy()
             trains = "+".join(name for name in ("G", "D") if logs[f"turn_{name}"])
             self.bar.set_postfix_str(
                 f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
-                f"gap {logs['gap']:+.2f}, {trains} trains, G {share:.0f}%",
+                f"gap {logs['gap']:+.2f}, {trains} trains, G {turns[0] / sum(turns):.0%}",
                 refresh=False,
             )
-        epoch = -(-self.model.steps_done // self.per_epoch)
-        epochs = f"/{-(-self.budget.last_step // self.per_epoch)}" if self.budget.last_step else ""
+        epoch = -(-self.model.steps_done // self.steps_per_epoch)
+        last = self.budget.last_step
+        epochs = f"/{-(-last // self.steps_per_epoch)}" if last else ""
         self.bar.set_description_str(f"epoch {epoch}{epochs}", refresh=False)
         self.bar.update(self.budget.share_done() - self.bar.n)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import keras
@@ -140,10 +141,13 @@ def _train(gan, seconds, damaged, settings, run, samples):
     line = progress.Progress(budget, per_epoch, batch_size)
     of_run = []
     if run:
-        of_run = [line, *_run_callbacks(settings, run, samples, clock, budget)]
+        of_run = [line, *_run_callbacks(settings, run, samples, batch_size, clock, budget)]
         if step == 0:
-            atomic_write(run.grid_file("real"), _real_grid(samples, settings))
-    with finish_batch_on_interrupt(budget.ask), line:
+            order = np.random.default_rng(settings.seed).permutation(len(samples))
+            shown = samples[order[: settings.grid_side**2]]
+            grid = kind_of(settings).grid_png(shown, settings.grid_side)
+            atomic_write(run.grid_file("real"), grid)
+    with finish_batch_on_interrupt(budget.ask), closing(line):
         try:
             # All of our epochs are one Keras epoch, because a resumed run starts in the middle
             # of an epoch and a budget of minutes ends anywhere.
@@ -166,9 +170,8 @@ def _train(gan, seconds, damaged, settings, run, samples):
     return Outcome(finished, epochs, steps, steps - step, clock.seconds() / 60, damaged)
 
 
-def _run_callbacks(settings, run, samples, clock, budget):
+def _run_callbacks(settings, run, samples, batch_size, clock, budget):
     """The callbacks that write to the run folder."""
-    batch_size = fitting_batch_size(settings, len(samples))
     per_epoch = len(samples) // batch_size
     every_epochs = settings.grid_every_epochs
     every_steps = [settings.grid_every_steps, every_epochs and every_epochs * per_epoch]
@@ -177,7 +180,7 @@ def _run_callbacks(settings, run, samples, clock, budget):
     health = monitors.Health(run, clock)
     on_request = []
     every_minutes = settings.evaluate_every_minutes
-    if every_minutes and kind.can_be_evaluated:
+    if every_minutes and not settings.of_points:
         real = monitors.to_compare_with(samples)
         if len(real) >= FEWEST:
             on_request.append(monitors.Evaluations(run, clock, real, every_minutes, health))
@@ -210,9 +213,3 @@ def _write_missing_end(run):
         metadata["sessions"][-1]["ended"] = machine.now()
         run.save_metadata(metadata)
         write_report(run)
-
-
-def _real_grid(samples, settings):
-    order = np.random.default_rng(settings.seed).permutation(len(samples))
-    shown = samples[order[: settings.grid_side**2]]
-    return kind_of(settings).grid_png(shown, settings.grid_side)

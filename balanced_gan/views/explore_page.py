@@ -7,9 +7,11 @@ they are mixed, truncation, and six directions.
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +19,6 @@ from balanced_gan.output.images import resized_rgb
 from balanced_gan.output.sampling import free_folder
 from balanced_gan.output.video import interpolate_files
 from balanced_gan.views.explorer import DIRECTIONS, Explorer
-
-if TYPE_CHECKING:
-    import gradio as gr
 
 _SHOWN_SIDE = 384  # pixels on the page
 _BUTTONS: Any = ["fullscreen", "download"]  # but not "share", which publishes the picture
@@ -48,13 +47,11 @@ def enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return resized_rgb(picture[None], _SHOWN_SIDE)[0]
 
 
-def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
-    """Builds the page; `serve` shows it.
+def build_page(explorer: Explorer, title: str, folder: Path) -> gr.Blocks:
+    """Builds the page, for `serve`; saved pictures and animations go into `folder`."""
 
-    Args:
-        folder: where saved pictures go.
-    """
-    import gradio as gr
+    def save(*values: Any) -> str:
+        return f"Saved {explorer.save(explorer.latent(*values), folder)} and its latent."
 
     with gr.Blocks(title=title, analytics_enabled=False) as page:
         gr.Markdown(f"# {title}")
@@ -83,7 +80,7 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
         page.load(js=_ALTERNATIVES)
         _connect_sliders(explorer, page, values, seen)
         _connect_gallery(explorer, page, first_seed, gallery, seed=values[0])
-        _connect_saving(explorer, folder, keep, values, said)
+        keep.click(save, values, said)
         _connect_animation(explorer, folder, (begin, finish, play), values, said, video)
     return page
 
@@ -93,8 +90,6 @@ def build_page(explorer: Explorer, title: str, folder: Path) -> "gr.Blocks":
 
 def _picture_column() -> list[Any]:
     """The picture, its nearest training picture, and the discriminator's confidence."""
-    import gradio as gr
-
     picture = gr.Image(label="Generated", elem_id="picture", interactive=False, buttons=_BUTTONS)
     confidence = gr.Markdown(elem_id="confidence")
     nearest = gr.Image(
@@ -109,8 +104,6 @@ def _picture_column() -> list[Any]:
 
 def _slider_column() -> list[Any]:
     """Two seeds, how they are mixed, truncation, and the directions."""
-    import gradio as gr
-
     seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="seed")
     other = gr.Number(1, label="Mix with seed", precision=0, minimum=0)
     mix = gr.Slider(0, 1, 0, step=0.01, label="Share of the other seed", elem_id="mix")
@@ -124,8 +117,6 @@ def _slider_column() -> list[Any]:
 
 def _gallery_column() -> tuple[Any, Any]:
     """The gallery's first seed, and the gallery."""
-    import gradio as gr
-
     first_seed = gr.Number(0, label="Gallery from seed", precision=0, minimum=0)
     gallery = gr.Gallery(
         columns=3,
@@ -141,8 +132,8 @@ def _gallery_column() -> tuple[Any, Any]:
 def _connect_sliders(explorer: Explorer, page: Any, values: list[Any], seen: list[Any]) -> None:
     """Each change of a value shows another picture."""
 
-    def show(*values: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
-        sight = explorer.see(_latent_of(explorer, *values))
+    def show(*values: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
+        sight = explorer.see(explorer.latent(*values))
         return (
             enlarged(sight.picture),
             None if sight.nearest is None else enlarged(sight.nearest),
@@ -161,30 +152,18 @@ def _connect_gallery(
     explorer: Explorer, page: Any, first_seed: Any, gallery: Any, seed: Any
 ) -> None:
     """A click on a picture of the gallery chooses its seed."""
-    import gradio as gr
 
-    def pictures_from(first_seed: float) -> list[tuple[NDArray[np.uint8], str]]:
-        first = int(first_seed)
-        pictures = explorer.gallery(first)
-        return [
-            (enlarged(picture), f"seed {first + number}") for number, picture in enumerate(pictures)
-        ]
+    def pictures_from(first: int | None) -> list[tuple[NDArray[np.uint8], str]]:
+        first = first or 0  # None: a cleared field
+        pictures = map(enlarged, explorer.gallery(first))
+        return [(picture, f"seed {number}") for number, picture in enumerate(pictures, first)]
 
-    def chosen(first: float, event: gr.SelectData) -> int:
-        return int(first) + event.index
+    def chosen(first: int | None, event: gr.SelectData) -> int:
+        return (first or 0) + event.index
 
     page.load(pictures_from, first_seed, gallery)
     first_seed.change(pictures_from, first_seed, gallery)
     gallery.select(chosen, first_seed, seed)
-
-
-def _connect_saving(
-    explorer: Explorer, folder: Path, keep: Any, values: list[Any], said: Any
-) -> None:
-    def save(*values: float) -> str:
-        return f"Saved {explorer.save(_latent_of(explorer, *values), folder)} and its latent."
-
-    keep.click(save, values, said)
 
 
 def _connect_animation(
@@ -196,13 +175,9 @@ def _connect_animation(
     video: Any,
 ) -> None:
     """Two buttons remember the latents between which the third one animates."""
-    import gradio as gr
 
-    def remember_start(*values: float) -> tuple[list[float], str]:
-        return _latent_of(explorer, *values).tolist(), "Start remembered."
-
-    def remember_end(*values: float) -> tuple[list[float], str]:
-        return _latent_of(explorer, *values).tolist(), "End remembered."
+    def remember(name: str, *values: Any) -> tuple[list[float], str]:
+        return explorer.latent(*values).tolist(), f"{name} remembered."
 
     def unfold(start: list[float] | None, end: list[float] | None) -> Any:
         if start is None or end is None:
@@ -218,31 +193,13 @@ def _connect_animation(
 
     start, end = gr.State(None), gr.State(None)
     begin, finish, play = buttons
-    begin.click(remember_start, values, [start, said])
-    finish.click(remember_end, values, [end, said])
+    begin.click(partial(remember, "Start"), values, [start, said])
+    finish.click(partial(remember, "End"), values, [end, said])
     play.click(unfold, [start, end], video).success(animate, [start, end], video)
 
 
-def _latent_of(
-    explorer: Explorer,
-    seed: float,
-    other_seed: float,
-    mix: float,
-    truncation: float,
-    *amounts: float,
-) -> NDArray[np.float32]:
-    """The latent of the values on the page."""
-    return explorer.latent(int(seed), int(other_seed), mix, truncation, amounts)
-
-
-def serve(page: "gr.Blocks", open_browser: bool, say: Callable[[str], object]) -> None:
-    """Serves a page to this machine until Ctrl-C.
-
-    Args:
-        say: called with the address of the page.
-    """
-    import gradio as gr
-
+def serve(page: gr.Blocks, open_browser: bool, say: Callable[[str], object]) -> None:
+    """Serves a page to this machine until Ctrl-C, after calling `say` with its address."""
     # Gradio's own grey for labels, neutral_400, is too pale to read on white.
     theme = gr.themes.Default().set(body_text_color_subdued="*neutral_500")
     _, address, _ = page.launch(

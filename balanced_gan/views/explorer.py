@@ -1,7 +1,6 @@
 """What the explorer shows: pictures of latents, and directions to change them in."""
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,8 @@ from balanced_gan.data.cache import StoredPictures
 from balanced_gan.evaluation.evaluate import see
 from balanced_gan.evaluation.metrics import distances
 from balanced_gan.files import atomic_write
-from balanced_gan.output import sampling
 from balanced_gan.output.images import encode_png, to_uint8
+from balanced_gan.output.sampling import Sampler, latents_of
 from balanced_gan.output.video import walk
 
 DIRECTIONS = 6
@@ -66,21 +65,15 @@ class Explorer:
     """A run's networks and training pictures, which answer within a tenth of a second.
 
     Args:
-        generator: latents -> pictures in [-1, 1].
+        sampler: the networks, and the prior of their latents.
         training: (N, S, S, C), the pictures they were trained on; None if these are not available.
-        prior: of the latents, see `sampling.latents_of`.
     """
 
     def __init__(
-        self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        training: NDArray[np.uint8] | StoredPictures | None,
-        prior: str,
+        self, sampler: Sampler, training: NDArray[np.uint8] | StoredPictures | None
     ) -> None:
-        self.generator = generator
-        self.prior = prior
-        self.length = generator.input_shape[-1]
+        self.generator, discriminator, self.prior, _ = sampler
+        self.length = self.generator.input_shape[-1]
         self.training = None
         if training is not None:
             order = np.random.default_rng(0).permutation(len(training))[:_TRAINING]
@@ -88,34 +81,30 @@ class Explorer:
 
         @tf.function(input_signature=[tf.TensorSpec((None, self.length))])
         def make(latents):
-            pictures = generator(latents)
+            pictures = self.generator(latents)
             return pictures, tf.sigmoid(discriminator(pictures))
 
         self._make = make
-        latents = sampling.latents_of(range(_LATENTS), self.length, prior=prior)
-        self.directions = principal_directions(generator, latents)
+        latents = latents_of(range(_LATENTS), self.length, prior=self.prior)
+        self.directions = principal_directions(self.generator, latents)
 
     def latent(
         self,
-        seed: int,
-        other_seed: int = 0,
+        seed: int | None,
+        other_seed: int | None = 0,
         mix: float = 0.0,
         truncation: float = 1.0,
-        amounts: Sequence[float] = (),
+        *amounts: float,
     ) -> NDArray[np.float32]:
-        """Computes the latent that the page describes.
+        """Computes the latent (L,) that the page describes.
 
         Args:
+            seed, other_seed: None, as of a cleared field, counts as 0.
             mix: 0 for the first only, 1 for the other only.
             truncation: factor of both latents.
-            amounts: how far to move along each direction, in standard deviations.
-
-        Returns:
-            (L,).
+            *amounts: how far to move along each direction, in standard deviations.
         """
-        pair = sampling.latents_of(
-            [int(seed), int(other_seed)], self.length, truncation, self.prior
-        )
+        pair = latents_of([seed or 0, other_seed or 0], self.length, truncation, self.prior)
         steps = walk(pair, 100, self.prior)  # the second half leads back
         mixed = steps[round(100 * mix)]
         for amount, direction in zip(amounts, self.directions, strict=False):
@@ -135,9 +124,8 @@ class Explorer:
     def gallery(self, first_seed: int) -> NDArray[np.uint8]:
         """Makes the pictures of 24 seeds from the given one on, (24, S, S, C)."""
         seeds = range(first_seed, first_seed + _GALLERY)
-        return to_uint8(
-            self._make(sampling.latents_of(seeds, self.length, prior=self.prior))[0].numpy()
-        )
+        pictures, _ = self._make(latents_of(seeds, self.length, prior=self.prior))
+        return to_uint8(pictures.numpy())
 
     def save(self, latent: NDArray[np.float32], folder: Path) -> Path:
         """Writes a picture and its latent, and returns the path of the picture."""

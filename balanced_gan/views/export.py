@@ -4,9 +4,11 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from balanced_gan.errors import InputError
@@ -14,9 +16,6 @@ from balanced_gan.files import atomic_write, replace
 from balanced_gan.output.sampling import latents_of, load_network
 from balanced_gan.runs.run import Run
 from balanced_gan.terminal import require_package
-
-if TYPE_CHECKING:
-    import keras
 
 FORMATS = ("keras", "saved_model", "tflite", "onnx")
 _CHECKED = 16  # latents, of the seeds 0 to 15
@@ -108,30 +107,23 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
 
 
 def _write_keras(
-    generator: "keras.Model", file: Path, path: Path, latents: NDArray[np.float32]
+    generator: keras.Model, file: Path, path: Path, latents: NDArray[np.float32]
 ) -> Any:
-    import keras
-
     atomic_write(path, file.read_bytes())
     return keras.saving.load_model(path, compile=False)(latents)
 
 
 def _write_saved_model(
-    generator: "keras.Model", file: Path, path: Path, latents: NDArray[np.float32]
+    generator: keras.Model, file: Path, path: Path, latents: NDArray[np.float32]
 ) -> Any:
-    import tensorflow as tf
-
     generator.export(path, verbose=False)
     loaded = tf.saved_model.load(str(path))  # kept: its variables live only as long as it
     return loaded.serve(latents)
 
 
 def _write_tflite(
-    generator: "keras.Model", file: Path, path: Path, latents: NDArray[np.float32]
+    generator: keras.Model, file: Path, path: Path, latents: NDArray[np.float32]
 ) -> Any:
-    import keras
-    import tensorflow as tf
-
     # One latent at a time: with an open batch size TFLite knows no shapes for the upsampling.
     # Through a SavedModel: converting Keras's own graph left out the weights and gave only NaN.
     one = keras.InputSpec("float32", (1, latents.shape[1]))
@@ -152,7 +144,7 @@ def _write_tflite(
 
 
 def _write_onnx(
-    generator: "keras.Model", file: Path, path: Path, latents: NDArray[np.float32]
+    generator: keras.Model, file: Path, path: Path, latents: NDArray[np.float32]
 ) -> Any:
     for package in ("tf2onnx", "onnxruntime"):
         require_package("--format onnx", package)
@@ -164,7 +156,7 @@ def _write_onnx(
 
 
 # Each writes the file and returns the pictures that the written file makes of the latents.
-_WRITERS: dict[str, Callable[["keras.Model", Path, Path, NDArray[np.float32]], Any]] = {
+_WRITERS: dict[str, Callable[[keras.Model, Path, Path, NDArray[np.float32]], Any]] = {
     "keras": _write_keras,
     "saved_model": _write_saved_model,
     "tflite": _write_tflite,

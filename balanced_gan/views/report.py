@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from balanced_gan.evaluation.metrics import METRICS
 from balanced_gan.files import atomic_write
 from balanced_gan.output.images import read_sheet
 from balanced_gan.output.plots import numbers_of
 from balanced_gan.output.video import evenly
-from balanced_gan.runs.run import Run
+from balanced_gan.runs.run import Run, count_from
 from balanced_gan.settings import Settings
 from balanced_gan.terminal import program
 from balanced_gan.views.charts import draw_charts
@@ -36,31 +37,22 @@ _FRAME_SIDE = 640  # pixels at most, so that a page of 40 stays below 10 MB
 
 
 def seconds_between_reports(took: float) -> float:
-    """The seconds from one report of a run in training to the next.
-
-    Args:
-        took: seconds that the last one took.
-    """
+    """The seconds to the next report of a run in training, if the last one took `took` seconds."""
     return max(_EVERY, took / _MOST_TIME)
 
 
 def write_report(run: Run) -> Path:
     """Writes report.html into a run's folder, and returns its path."""
-    _write(run.report_file, _page([run], f"Run {run.name}"))
+    _write_page([run], f"Run {run.name}", run.report_file)
     return run.report_file
 
 
 def write_comparison(runs: Sequence[Run], file: Path) -> None:
     """Writes a page that shows several runs side by side."""
-    _write(file, _page(runs, "Comparison of runs"))
+    _write_page(runs, "Comparison of runs", file)
 
 
-def _write(file: Path, page: str) -> None:
-    # The settings may name a folder in another encoding, which UTF-8 cannot express.
-    atomic_write(file, page.encode(errors="backslashreplace"))
-
-
-def _page(runs: Sequence[Run], title: str) -> str:
+def _write_page(runs: Sequence[Run], title: str, file: Path) -> None:
     from jinja2 import Environment, PackageLoader
     from plotly.offline import get_plotlyjs
 
@@ -71,7 +63,7 @@ def _page(runs: Sequence[Run], title: str) -> str:
     charts = draw_charts(runs, histories)
     loader = PackageLoader("balanced_gan", "views")
     templates = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return templates.get_template("report.html.jinja").render(
+    page = templates.get_template("report.html.jinja").render(
         title=title,
         runs=shown,
         differences=_differences(runs) if several else [],
@@ -82,6 +74,8 @@ def _page(runs: Sequence[Run], title: str) -> str:
         refreshing=not several and shown[0]["state"] == "Training",
         stalled_seconds=round(_STALLED * seconds_between_reports(time.monotonic() - began)),
     )
+    # The settings may name a folder in another encoding, which UTF-8 cannot express.
+    atomic_write(file, page.encode(errors="backslashreplace"))
 
 
 def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
@@ -93,7 +87,7 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
     steps = int(steps)
     pictures_seen = run.pictures_seen(steps)
     standing = _standing(run, settings, metadata, history)
-    changed, unchanged = _settings(settings)
+    fields = [(field, getattr(settings, field.name)) for field in dataclasses.fields(Settings)]
     measured, quality = _quality(run)
     return {
         "name": run.name,
@@ -111,8 +105,8 @@ def _facts(run: Run, history: NDArray[np.float64]) -> dict[str, Any]:
         "machine": sessions[-1].get("machine") if sessions else None,
         "real": _inline(run.grid_file("real")),
         "frames": _frames(run, steps, ended=standing.ended),
-        "changed": changed,
-        "unchanged": unchanged,
+        "changed": [(field, value) for field, value in fields if value != field.default],
+        "unchanged": [(field, value) for field, value in fields if value == field.default],
         "measured": measured,
         "quality": quality,
         "nearest": _inline(run.path / "nearest.png"),
@@ -140,17 +134,15 @@ def _standing(
         ended="ended" in last,
         minutes=history[-1, 1] / 60 if len(history) else 0.0,
         left=_minutes_left(
-            settings, _count(last.get("samples")), _count(metadata.get("batch_size")), history
+            settings,
+            count_from(last.get("samples")),
+            count_from(metadata.get("batch_size")),
+            history,
         ),
         every=0.0 if settings.of_points else settings.evaluate_every_minutes,
         measured=[row for row in evaluations if np.isfinite(row).all()],
         notes=len(run.events()),
     )
-
-
-def _count(value: object) -> int:
-    """A number from metadata.json, which may hold anything; 0 if it is no number of pictures."""
-    return value if isinstance(value, int) and 0 < value < 10**9 else 0
 
 
 def _minutes_left(
@@ -207,46 +199,24 @@ def _inline(file: Path) -> str | None:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _settings(settings: Settings) -> tuple[list[Any], list[Any]]:
-    """Rows of `(name, value, meaning)`: first those that differ from the default, then the rest."""
-    changed: list[Any] = []
-    unchanged: list[Any] = []
-    for field in dataclasses.fields(Settings):
-        value = getattr(settings, field.name)
-        rows = unchanged if value == field.default else changed
-        rows.append((field.name, value, field.metadata["meaning"]))
-    return changed, unchanged
-
-
 def _differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
     """`(name, values)` of the settings that differ between the runs."""
-    every = [run.settings() for run in runs]
-    rows = [
-        (field.name, [getattr(settings, field.name) for settings in every])
-        for field in dataclasses.fields(Settings)
-    ]
+    every = [dataclasses.asdict(run.settings()) for run in runs]
+    rows = [(name, [settings[name] for settings in every]) for name in every[0]]
     return [(name, values) for name, values in rows if len(set(map(repr, values))) > 1]
 
 
 def _quality(run: Run) -> tuple[str, list[tuple[str, ...]]]:
     """Which networks were measured, and rows of `(metric, samples, real, better, meaning)`,
     from metrics.json; no rows if unreadable."""
-    from balanced_gan.evaluation.metrics import METRICS
-
     try:
         report = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
         ours, perfect = report["generated"], report["real"]
         when = report["evaluated"][:16].replace("T", " ")
         return f"The {report['generator']} networks as of {when} UTC.", [
-            (
-                name,
-                f"{float(ours[name]):.3g}",
-                f"{float(perfect[name]):.3g}",
-                metric.better,
-                metric.meaning,
-            )
+            (name, *(f"{float(values[name]):.3g}" for values in (ours, perfect)), *metric)
             for name, metric in METRICS.items()
             if name in ours and name in perfect
         ]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except Exception:  # the file may hold anything
         return "", []

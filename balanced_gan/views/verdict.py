@@ -22,16 +22,14 @@ class Standing(NamedTuple):
 
 
 def verdict(standing: Standing) -> str:
-    """Judges a run.
-
-    Returns:
-        One to four sentences; commands are enclosed in backticks.
-    """
-    sentences = [_end(standing)] if standing.ended else [_trend(standing), _to_go(standing.left)]
+    """Judges a run in one to four sentences; commands are enclosed in backticks."""
+    sentences = [_end(standing) if standing.ended else _trend(standing)]
+    if not standing.ended and standing.left is not None:
+        sentences.append(f"About {_duration(standing.left)} to go.")
     if standing.notes:
         notes = "note" if standing.notes == 1 else f"{standing.notes} notes"
         sentences.append(f"See the {notes} below.")
-    return " ".join(sentence for sentence in sentences if sentence)
+    return " ".join(sentences)
 
 
 def state(standing: Standing) -> str:
@@ -64,11 +62,6 @@ def _trend(standing: Standing) -> str:
         when = f"{_duration(ago)} ago" if ago >= 1 else "just now"
         return f"Still improving: the best pictures yet were measured {when}."
     return f"No better since minute {minute:,.0f}; {kept}"
-
-
-def _to_go(left: float | None) -> str:
-    """How long training will go on."""
-    return "" if left is None else f"About {_duration(left)} to go."
 
 
 def _end(standing: Standing) -> str:

@@ -135,7 +135,7 @@ def kinds(data):
     """Name -> function that gives pictures, uint8 (N, 64, 64, 3)."""
 
     def real(name):
-        return lambda: load_folder(str(data / name), 64, 3, Settings.crop)[0]
+        return lambda: load_folder(data / name, Settings())[0]
 
     return {
         "portraits": real("congress_400"),

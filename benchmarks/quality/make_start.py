@@ -25,6 +25,7 @@ import numpy as np
 
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation.evaluate import draw_samples
+from balanced_gan.evaluation.features import OUTLINES, shape_and_colour
 from balanced_gan.files import atomic_open
 from balanced_gan.model.build import build_gan, faster_precision
 from balanced_gan.model.start import (
@@ -39,7 +40,6 @@ from balanced_gan.output.images import to_uint8
 from balanced_gan.runs.checkpoints import load_checkpoint
 from balanced_gan.runs.registry import create_run, find_run
 from balanced_gan.settings import Settings
-from balanced_gan.training.choose_start import outlines_of
 from balanced_gan.training.train import train
 from benchmarks.quality import perceptual
 from benchmarks.quality.pretrain import SOURCES
@@ -57,7 +57,7 @@ def save_start(gan, name, kept=()):
         kept: arrays that replace those of the model.
     """
     samples = to_uint8(gan.generate(COMPARED))
-    arrays = arrays_of(gan) | {"outlines": outlines_of(samples)} | dict(kept)
+    arrays = arrays_of(gan) | {"outlines": shape_and_colour(samples)[:, :OUTLINES]} | dict(kept)
     arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
     with atomic_open(FOLDER / f"{name}.npz") as stream:
         np.savez_compressed(stream, **arrays)

@@ -123,7 +123,7 @@ def main(data, kinds, marks, seen, seed, against_pytorch, image):
     found, blocks, ratios = [], {}, []
     for kind in kinds:
         rows, pictures, parts = train_and_measure(kind, data, work, moments, seed, features)
-        sets = [np.asarray(load_folder(str(part), 64, 3, "center")[0]) for part in parts]
+        sets = [np.asarray(load_folder(part, Settings())[0]) for part in parts]
         blocks[kind] = {name: block(some) for name, some in pictures.items()}
         blocks[kind]["real, unseen"] = block(sets[1])
         found += rows

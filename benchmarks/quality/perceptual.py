@@ -21,8 +21,8 @@ from balanced_gan import Settings
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.evaluate import SAMPLES
-from balanced_gan.output.images import to_uint8
-from balanced_gan.output.sampling import latents_of, load_network, samples_of
+from balanced_gan.output.images import in_batches, to_uint8
+from balanced_gan.output.sampling import latents_of, load_network
 from balanced_gan.runs.run import Run
 from benchmarks.quality.faces import share_with_face
 from benchmarks.shared import data_option, publish, table
@@ -82,7 +82,7 @@ def samples_of_run(folder, truncation):
     run = Run(folder)
     generator, prior = load_network(run, run.generator_file), run.settings().latent_prior
     latents = latents_of(range(SAMPLES), generator.input_shape[-1], truncation, prior)
-    return to_uint8(samples_of(generator, latents))
+    return to_uint8(in_batches(generator, latents))
 
 
 def known_cases(pictures, others):
@@ -118,7 +118,7 @@ def rows_of(sets, real, features):
 
 
 def read(folder, size=64):
-    return np.asarray(load_folder(folder, size, 3, Settings.crop)[0])
+    return np.asarray(load_folder(folder, Settings(image_size=size))[0])
 
 
 @click.command()

@@ -12,6 +12,7 @@ import click
 import cv2
 import numpy as np
 
+from balanced_gan import Settings
 from balanced_gan.data.folder import load_folder
 from balanced_gan.presets.table import PRESETS
 from benchmarks.quality.faces import share_on_grid, share_with_face
@@ -116,7 +117,7 @@ def main(data, minutes, seed, chosen):
             folder.mkdir()
             rows.append(run_pictures(folder, preset, path, minutes, seed))
             print(rows[-1], flush=True)
-    real, _ = load_folder(path, 64, 3, "center", max_images=100)
+    real, _ = load_folder(path, Settings(max_images=100))
     publish(
         "The presets",
         f"`python train.py --preset NAME --path {path.name}/ --minutes {minutes:g}`, seed {seed}, "

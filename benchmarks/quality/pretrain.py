@@ -45,7 +45,7 @@ ADJUST_EVERY = 200  # steps between changes of R1 by a twentieth
 def framed_portraits(data):
     """5,000 paintings, each as it is and in two smaller framings, since people's pictures show
     more than a face."""
-    whole = np.asarray(load_folder(str(data / "portraits_5k"), SIZE, 3, "center")[0])
+    whole = np.asarray(load_folder(data / "portraits_5k", Settings(image_size=SIZE))[0])
     random = np.random.default_rng(1)
     smaller = [reframed(picture, random) for picture in np.concatenate([whole, whole])]
     return np.concatenate([whole, smaller])

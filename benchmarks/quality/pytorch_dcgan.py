@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from balanced_gan import Settings
 from balanced_gan.data.folder import load_folder
 
 LATENT_DIM, WIDTH, BATCH_SIZE = 100, 64, 128
@@ -136,7 +137,7 @@ def train(pictures, seed, marks, bfloat16):
 @click.option("--bfloat16", is_flag=True, help="Compute products in it.")
 @click.option("--out", required=True, type=Path, help="Folder for samples after each minute.")
 def main(folder, marks, seed, bfloat16, out):
-    pictures = np.asarray(load_folder(folder, 64, 3, "center")[0])
+    pictures = np.asarray(load_folder(folder, Settings())[0])
     for mark, samples, seen in train(pictures, seed, sorted(marks), bfloat16):
         np.savez(out / f"{mark:g}.npz", samples=samples, seen=seen)
 

@@ -20,6 +20,7 @@ import click
 import numpy as np
 from PIL import Image
 
+from balanced_gan import Settings
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.evaluate import as_trained, draw_samples
@@ -108,7 +109,7 @@ def measure(run, data, training, held_out, features):
     folders = [training, held_out]
     folders += [data / "portraits_5k"] if settings.get("start") == "portraits" else []
     size = settings["image_size"]
-    sets = [load_folder(folder, size, 3, "center")[0] for folder in folders]
+    sets = [load_folder(folder, Settings(image_size=size))[0] for folder in folders]
     made = draw_samples(load_network(run, run.generator_file))
     gaps, turns = history(run)
     return {

@@ -22,10 +22,8 @@ from benchmarks.shared import publish, run_below, run_train_py, table
 
 def explorer_of(run):
     """A run's explorer, with the pictures that it was trained on."""
-    settings = run.settings()
-    sampler = sampling.load_sampler(run, False, 1.0)
-    pictures, _ = kind_of(settings).load()
-    return Explorer(sampler.generator, sampler.discriminator, pictures, settings.latent_prior)
+    pictures, _ = kind_of(run.settings()).load()
+    return Explorer(sampling.load_sampler(run, False, 1.0), pictures)
 
 
 def every_preset():

@@ -250,7 +250,7 @@ def read_damaged(seeds, files, folder, results):
         path.write_bytes(mutations(data, chance))
         results.send(("begin", seed))
         began = time.monotonic()
-        found = read_picture(path, 64, 3, "center")
+        found = read_picture(path, Settings())
         good = isinstance(found, str) or found[0].shape == (64, 64, 3)
         results.send(("end", time.monotonic() - began, isinstance(found, str), good))
     results.send(("memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB))
@@ -484,10 +484,10 @@ def torture_by_many_files(count):
             else:
                 file.write_bytes(jpegs[number % 20])
         began = time.monotonic()
-        pictures, skipped = load_folder(folder, 64, 3, "center", cache=Path(place, "cache"))
+        pictures, skipped = load_folder(folder, Settings(), Path(place, "cache"))
         first = time.monotonic() - began
         began = time.monotonic()
-        again, skipped_again = load_folder(folder, 64, 3, "center", cache=Path(place, "cache"))
+        again, skipped_again = load_folder(folder, Settings(), Path(place, "cache"))
         second = time.monotonic() - began
     bad, named = len(expected), len({name for name, _ in skipped} & expected)
     publish(

@@ -18,7 +18,7 @@ SIZE = Settings.image_size
 
 
 def ours(folder):
-    return load_folder(folder, SIZE, 3, "center")[0]
+    return load_folder(folder, Settings())[0]
 
 
 def plain_opencv(folder):
@@ -80,7 +80,7 @@ def main(data, rounds):
             seconds = list(in_turn(work, rounds).values())
             speeds = [f"{count / median(each):.0f}" for each in seconds]
             ratios = [f"{median(each / seconds[0]):.1f}" for each in seconds[1:]]
-            cached = partial(load_folder, folder, SIZE, 3, "center", cache=Path(place, "cache"))
+            cached = partial(load_folder, folder, Settings(), Path(place, "cache"))
             cached()
             again = median([seconds_of(cached) for _ in range(rounds)])
             rows.append([name, count, *speeds, *ratios, f"{again:.3f}"])

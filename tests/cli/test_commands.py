@@ -16,7 +16,8 @@ from balanced_gan import processor
 from balanced_gan.cli.commands import find_command
 from balanced_gan.data.doubts import doubts
 from balanced_gan.output.images import encode_png
-from balanced_gan.settings import STARTS
+from balanced_gan.runs.registry import create_run
+from balanced_gan.settings import STARTS, Settings
 
 # What the installed balanced-gan runs; earlier installations have the same line.
 ENTRY_POINT = "import sys; from balanced_gan.cli import main; sys.exit(main())"
@@ -326,6 +327,16 @@ def test_an_output_stream_of_a_notebook_is_no_error(train_py, monkeypatch):
     monkeypatch.setattr(sys, "stdout", stream)
     assert train_py("--TYPE", "list")[0] == 0
     assert "none yet" in stream.text
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(train_py, workplace):
+    for label in ("broken", "whole"):
+        run = create_run(Settings(), label)
+    broken = workplace / "runs/001-broken/history.csv"
+    broken.mkdir()  # in place of a disk that fails
+    code, out, _ = train_py("--TYPE", "list")
+    assert code == 0 and "001-broken" in out and "cannot be read: Is a directory" in out
+    assert run.name in out and "drawn faces" in out
 
 
 def test_the_shell_completes_the_options_of_the_command_that_is_meant(workplace):

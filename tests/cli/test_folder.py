@@ -56,6 +56,12 @@ def test_an_empty_path_is_refused(type_, train_py, tiny_run):
     assert code == 1 and "--path is empty" in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("type_", ["generate", "interpolate", "explore", "export"])
+def test_an_empty_out_is_refused(type_, train_py, tiny_run):
+    code, _, err = train_py("--TYPE", type_, "--out", "")
+    assert code == 2 and "--out is empty" in err and "Traceback" not in err
+
+
 def test_ten_thousand_names_give_one_sentence(train_py, workplace):
     code, _, err = train_py("--path", *(f"{number}.jpg" for number in range(10_000)))
     assert code == 2 and "and 9,998 more" in err and len(err) < 1000

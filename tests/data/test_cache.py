@@ -10,6 +10,7 @@ from balanced_gan.data import cache
 from balanced_gan.data import folder as reading
 from balanced_gan.data.batches import batches
 from balanced_gan.data.folder import load_folder
+from balanced_gan.settings import Settings
 
 
 @pytest.fixture
@@ -28,14 +29,14 @@ def store(tmp_path):
     return tmp_path / "cache"
 
 
-def load(folder, store, size=32, **kwargs):
-    return load_folder(folder, size, 3, "center", cache=store, **kwargs)
+def load(folder, store, **changes):
+    return load_folder(folder, Settings(**{"image_size": 32, **changes}), store)
 
 
 def test_the_second_time_nothing_is_decoded(folder, store, faces, monkeypatch):
     first, skipped = load(folder, store)
     monkeypatch.setattr(reading, "read_picture", lambda *args, **kwargs: 1 / 0)
-    again, skipped_again = load(folder, store)
+    again, skipped_again = load(folder, store, mirror=False)  # which does not change the files
     np.testing.assert_array_equal(first[:], faces[:5])
     np.testing.assert_array_equal(again[:], faces[:5])
     assert skipped == skipped_again == [("bad.jpg", "an empty file")]
@@ -43,7 +44,7 @@ def test_the_second_time_nothing_is_decoded(folder, store, faces, monkeypatch):
 
 def test_other_files_and_other_settings_are_read_anew(folder, store, faces):
     load(folder, store)
-    assert load(folder, store, size=16)[0].shape == (5, 16, 16, 3)
+    assert load(folder, store, image_size=40)[0].shape == (5, 40, 40, 3)
     assert len(load(folder, store, max_images=3)[0]) == 3
     Image.fromarray(faces[9]).save(folder / "2.png")
     np.testing.assert_array_equal(load(folder, store)[0][2], faces[9])
@@ -118,9 +119,25 @@ def test_what_was_long_unused_is_removed(folder, store):
         os.utime(store / name, (then, then))
     os.utime(used, (0, 0))
     load(folder, store)  # which uses it
-    load(folder, store, size=16)
+    load(folder, store, image_size=40)
     names = {path.name for path in store.iterdir()}
     assert {used.name, recent, "unfinished-y", "of somebody else"} < names and len(names) == 5
+
+
+def test_a_cache_that_can_only_be_read_is_used(folder, store, faces, monkeypatch):
+    def refuse(*args):
+        raise OSError(30, "Read-only file system")
+
+    load(folder, store)
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(reading, "read_picture", lambda *args: 1 / 0)
+    np.testing.assert_array_equal(load(folder, store)[0][:], faces[:5])
+
+
+def test_another_process_may_remove_an_old_folder_first(folder, store, monkeypatch):
+    gone = store / (32 * "a")
+    monkeypatch.setattr(type(store), "iterdir", lambda path: iter([gone]))
+    assert isinstance(load(folder, store)[0], cache.StoredPictures)
 
 
 def test_stored_pictures_are_indexed_like_an_array(folder, store, faces):

@@ -5,7 +5,8 @@ from conftest import REAL_PICTURES, TINY
 from PIL import Image
 
 from balanced_gan.data.face_crop import cut_faces
-from balanced_gan.data.folder import Crop, load_folder, read_picture
+from balanced_gan.data.folder import load_folder, read_picture
+from balanced_gan.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_no_face_no_picture():
 
 def test_a_line_of_pixels_is_skipped(tmp_path):
     cv2.imwrite(str(tmp_path / "line.png"), np.zeros((1, 1300, 3), np.uint8))
-    assert read_picture(tmp_path / "line.png", 64, 3, "face") == "too thin"
+    assert read_picture(tmp_path / "line.png", Settings(crop="face")) == "too thin"
 
 
 def test_from_the_command_line(train_py, workplace, portraits):
@@ -106,7 +107,7 @@ def test_from_the_command_line(train_py, workplace, portraits):
     assert code == 0 and "Pictures: 2" in out and "none.png (no face found)" in out
     assert [path.name for path in (workplace / "images").iterdir()] == ["faces_found.png"]
     assert not (workplace / "runs").exists()
-    crop = Crop("face", faces=(0.3, 0.08, 2))
-    pictures, _ = load_folder(folder, 32, 1, crop, max_images=1)
+    settings = Settings(image_size=32, channels=1, crop="face", faces_per_picture=2, max_images=1)
+    pictures, _ = load_folder(folder, settings)
     assert pictures.shape == (1, 32, 32, 1)
     assert Image.open(workplace / "images" / "faces_found.png").size[1] == 32

@@ -12,12 +12,13 @@ from balanced_gan import InputError
 from balanced_gan.data import folder as folder_module
 from balanced_gan.data.batches import batches
 from balanced_gan.data.finding import SUFFIXES, find_images
-from balanced_gan.data.folder import Crop, fit_square, load_folder
+from balanced_gan.data.folder import fit_square, load_folder
 from balanced_gan.output.images import encode_png, sheet, to_uint8
+from balanced_gan.settings import Settings
 
 
-def load(folder, size=32, channels=3, crop="center", **kwargs):
-    return load_folder(folder, size, channels, crop, **kwargs)
+def load(folder, **changes):
+    return load_folder(folder, Settings(**{"image_size": 32, **changes}))
 
 
 def flat(*colour, size=(60, 40), mode="RGB"):
@@ -33,9 +34,9 @@ def quadrants():
     return picture
 
 
-def only(folder, **kwargs):
+def only(folder, **changes):
     """The one picture of a folder."""
-    pictures, skipped = load(folder, **kwargs)
+    pictures, skipped = load(folder, **changes)
     assert len(pictures) == 1 and skipped == []
     return pictures[0]
 
@@ -85,7 +86,7 @@ def test_folders_that_are_left_out_are_said(tmp_path, faces, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    pictures, skipped = load_folder(str(tmp_path), 32, 3, "center")
+    pictures, skipped = load(str(tmp_path))
     assert len(pictures) == 1
     assert skipped == [
         ("link", "a link to a folder, not followed"),
@@ -97,7 +98,7 @@ def test_companions_of_pictures_are_passed_over(tmp_path, faces):
     for name in ("a.png", "._a.png", ".trash/b.png", "__MACOSX/a.png", "x/@eaDir/thumb.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(encode_png(faces[0]))
-    pictures, skipped = load_folder(str(tmp_path), 32, 3, "center")
+    pictures, skipped = load(str(tmp_path))
     assert len(pictures) == 1 and skipped == []
 
 
@@ -151,7 +152,7 @@ def test_a_lack_of_memory_is_not_taken_for_a_bad_file(tmp_path, monkeypatch, cal
     flat(1, 2, 3).save(tmp_path / "a.png")
     monkeypatch.setattr(call, fail)
     with pytest.raises(MemoryError):
-        folder_module.read_picture(tmp_path / "a.png", 32, 3, "center")
+        folder_module.read_picture(tmp_path / "a.png", Settings())
 
 
 def test_alpha_is_composited_on_white(tmp_path):
@@ -246,7 +247,7 @@ def test_reduced_decoding_looks_like_full_decoding(tmp_path):
     picture = cv2.resize(cv2.imread(str(source)), (900, 1100), interpolation=cv2.INTER_CUBIC)
     Image.fromarray(picture[..., ::-1]).save(tmp_path / "a.jpg", quality=95)
     full = fit_square(cv2.imread(str(tmp_path / "a.jpg")), 64, "center")[..., ::-1]
-    difference = abs(only(tmp_path, size=64).astype(int) - full)
+    difference = abs(only(tmp_path, image_size=64).astype(int) - full)
     assert difference.mean() < 2 and difference.max() < 40
 
 
@@ -300,15 +301,16 @@ def test_source_size_counts_pixels_of_the_file(tmp_path, scale):
     top, left = (300 * scale - 208) // 2, (400 * scale - 178) // 2
     picture[top : top + 208, left : left + 178] = (200, 0, 0)
     Image.fromarray(picture).save(tmp_path / "a.jpg", quality=95)
-    cut = only(tmp_path, crop=Crop("center", (178, 208)))
+    cut = only(tmp_path, source_width=178, source_height=208)
     assert abs(cut.astype(int) - (200, 0, 0)).max() < 20
     assert only(tmp_path).max() > 240  # without it the white is there
 
 
 def test_source_size_beyond_the_picture_keeps_all(tmp_path):
     Image.fromarray(quadrants()).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(only(tmp_path, crop=Crop("center", (999, 999))), only(tmp_path))
-    high = only(tmp_path, crop=Crop("center", (None, 32)))  # the middle rows, then a square of them
+    beyond = only(tmp_path, source_width=999, source_height=999)
+    np.testing.assert_array_equal(beyond, only(tmp_path))
+    high = only(tmp_path, source_height=32)  # the middle rows, then a square of them
     assert (high[0, 0] == (255, 0, 0)).all() and (high[31, 31] == 255).all()
 
 
@@ -334,5 +336,5 @@ def test_pictures_are_read_again_once_another_format_is_known(tmp_path, faces, m
     )
     for formats, times in ((("PNG",), 1), (("PNG",), 1), (("PNG", "HEIF"), 2)):
         monkeypatch.setattr(folder_module, "known_formats", lambda formats=formats: formats)
-        load_folder(tmp_path, 16, 3, "center", cache=tmp_path / "cache")
+        load_folder(tmp_path, Settings(), tmp_path / "cache")
         assert len(read) == times

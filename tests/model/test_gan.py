@@ -277,3 +277,14 @@ def test_recalibrated_statistics_are_those_of_the_averaged_generator(face_batch)
     RECALIBRATED_GENERATOR(gan)
     assert norm.momentum == 0.9  # not a tensor of the graph: networks are saved with it
     np.testing.assert_array_equal(norm.moving_mean.numpy(), first)
+
+
+def test_statistics_are_recalibrated_in_nested_models_too():
+    inputs = keras.Input((3072,))
+    deeper = keras.Model(inputs, keras.layers.BatchNormalization()(inputs), name="deeper")
+    nested = keras.Sequential([deeper, keras.layers.Activation("tanh")], name="nested")
+    layers = [keras.Input((8,)), keras.layers.Dense(3072), nested]
+    generator = keras.Sequential([*layers, keras.layers.Reshape((32, 32, 3))])
+    average = BalancedGAN(generator, build_discriminator(32, width=4)).recalibrated_generator()
+    norm = average.get_layer("nested").get_layer("deeper").layers[-1]
+    assert (norm.moving_variance.numpy() != 1).all()

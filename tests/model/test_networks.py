@@ -63,6 +63,19 @@ def test_a_generator_in_training_can_be_saved_and_loaded(tmp_path):
     np.testing.assert_allclose(loaded(latents), generator(latents), atol=1e-6)
 
 
+class Doubled(keras.layers.Dense):
+    """A layer as users write them."""
+
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+def test_a_plain_copy_keeps_the_layers_of_others():
+    network = keras.Sequential([keras.Input((8,)), Doubled(3)])
+    latents = keras.random.normal((3, 8), seed=0)
+    np.testing.assert_array_equal(plain_copy(network)(latents), network(latents))
+
+
 def test_a_plain_copy_makes_the_same_pictures_without_layers_of_ours():
     generator = build_generator(32, width=4, latent_dim=8)
     copy = plain_copy(generator)

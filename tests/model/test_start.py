@@ -85,7 +85,7 @@ def test_other_shapes_take_what_fits(changes):
     "of_start, wanted",
     [
         ({"channels": 1}, {"image_size": 128}),  # colours from grey, with a stage more
-        ({"width": 130}, {"width": 130, "image_size": 96}),  # OpenCV resizes up to 512 channels
+        ({"width": 130}, {"width": 130, "image_size": 96}),  # resizes a base of 520 channels
     ],
 )
 def test_a_start_of_any_shape_gives_finite_networks(of_start, wanted):

@@ -1,4 +1,5 @@
 import csv
+import re
 from pathlib import Path
 
 import keras
@@ -83,6 +84,14 @@ def test_free_folder_never_takes_one_with_something_in_it(tmp_path):
     assert free_folder(folder) == tmp_path / "a-2"
     with pytest.raises(InputError, match="Pictures need a folder, not a file"):
         free_folder(folder / "x")
+
+
+def test_a_root_folder_cannot_be_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(*tmp_path.parts[:2]))  # one level below
+    for root in (Path(tmp_path.anchor), Path("..")):
+        said = re.escape(f"--out must be a folder below the root. Received: {str(root)!r}")
+        with pytest.raises(InputError, match=said):
+            free_folder(root)
 
 
 def test_the_folder_one_is_in_gets_a_numbered_sibling(tmp_path, monkeypatch):

@@ -239,11 +239,21 @@ def test_what_others_leave_in_a_run_folder_is_passed_over(workplace):
     assert run.evaluations(10)[0]["diversity"] == 30
 
 
+def test_evaluations_of_versions_with_other_metrics_keep_their_columns(workplace):
+    run = create_run(Settings(), "drawn-faces")
+    run.evaluations_file.write_text("step,minutes,swd,mmd\n4,1.5,0.7,0.2\n")
+    (row,) = run.evaluations(10)
+    run.save_evaluations([row, {"step": 8, "minutes": 3, "mmd": 0.1, "recall": 0.5}])
+    assert run.evaluations(10) == [row, {"step": 8, "minutes": 3, "mmd": 0.1}]
+
+
 def test_pictures_seen_are_those_of_the_batches_as_they_were(workplace):
     run = create_run(Settings(batch_size=16), "drawn-faces")
     assert run.pictures_seen(3) == 48
     run.save_metadata({"sessions": [], "batch_size": 10})
     assert run.pictures_seen(3) == 30
+    run.save_metadata({"sessions": [], "batch_size": 10**400})
+    assert run.pictures_seen(3) == 48
 
 
 def test_metadata_without_a_package(monkeypatch):

@@ -103,7 +103,7 @@ def test_a_best_that_could_not_be_kept_is_not_recorded(run, faces, monkeypatch, 
 
 
 def test_on_a_full_disk_a_warning_is_given_once(run, monkeypatch, capsys):
-    monkeypatch.setattr("balanced_gan.runs.run._write_table", lambda *_: full_disk())
+    monkeypatch.setattr("balanced_gan.runs.run.write_table", lambda *_: full_disk())
     watch(run, 0.05, 0.01, 0.5)
     assert capsys.readouterr().err.count("both losses are near zero") == 1
 

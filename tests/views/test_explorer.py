@@ -1,14 +1,14 @@
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from balanced_gan import build_discriminator, build_generator
-from balanced_gan.output.sampling import latents_of
-from balanced_gan.views.explore_page import build_page, enlarged
-from balanced_gan.views.explorer import Explorer, principal_directions
+from balanced_gan.output.sampling import Sampler, latents_of
+from balanced_gan.views.explorer import DIRECTIONS, Explorer, principal_directions
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,23 @@ def generator():
 
 @pytest.fixture(scope="module")
 def explorer(generator, faces):
-    return Explorer(generator, build_discriminator(32, width=4), faces, "normal")
+    return Explorer(Sampler(generator, build_discriminator(32, width=4)), faces)
+
+
+@pytest.fixture
+def explore_page():
+    """The module of that name."""
+    pytest.importorskip("gradio", reason="gradio is not installed")
+    from balanced_gan.views import explore_page
+
+    return explore_page
+
+
+@pytest.fixture
+def functions(explore_page, explorer, tmp_path):
+    """Those that the page of `explorer` calls, by name."""
+    page = explore_page.build_page(explorer, "A run", tmp_path)
+    return {each.name: each.fn for each in page.fns.values()}
 
 
 def test_directions_are_where_the_features_vary_most(generator):
@@ -47,7 +63,7 @@ def test_what_the_page_says_decides_the_latent(explorer):
     for nearly in (0.996, 1.0):
         np.testing.assert_allclose(explorer.latent(3, 9, mix=nearly), other)
     np.testing.assert_allclose(explorer.latent(3, truncation=0.5), first / 2, rtol=1e-6)
-    moved = explorer.latent(3, amounts=(0, 2.0))
+    moved = explorer.latent(3, 0, 0.0, 1.0, 0, 2.0)
     np.testing.assert_allclose(moved, first + 2 * explorer.directions[1], rtol=1e-5)
     half = explorer.latent(3, 9, mix=0.5)
     assert 0 < np.linalg.norm(half - first) < np.linalg.norm(other - first)
@@ -63,8 +79,12 @@ def test_seeing_a_latent(explorer, faces):
 
 def test_grey_pictures_without_their_training_pictures():
     networks = build_generator(32, 1, latent_dim=8, width=4), build_discriminator(32, 1, width=4)
-    sight = Explorer(*networks, None, "uniform").see(latents_of([1], 8)[0])
-    assert sight.nearest is None and enlarged(sight.picture).shape == (384, 384, 3)
+    sight = Explorer(Sampler(*networks, "uniform"), None).see(latents_of([1], 8)[0])
+    assert sight.nearest is None and sight.picture.shape == (32, 32, 1)
+
+
+def test_grey_pictures_are_enlarged_in_three_channels(explore_page):
+    assert explore_page.enlarged(np.zeros((32, 32, 1), np.uint8)).shape == (384, 384, 3)
 
 
 def test_saving_writes_picture_and_latent(explorer, tmp_path):
@@ -75,12 +95,17 @@ def test_saving_writes_picture_and_latent(explorer, tmp_path):
     np.testing.assert_allclose(stored, latent, rtol=1e-5)
 
 
-def test_gradio_can_serve_the_videos_wherever_they_are_written(explorer, tmp_path):
-    pytest.importorskip("gradio", reason="gradio is not installed")
-    page = build_page(explorer, "A run", tmp_path)
-    (animate,) = (each.fn for each in page.fns.values() if each.name == "animate")
+def test_a_cleared_seed_is_zero(functions):
+    rest = 0, 1, *DIRECTIONS * [0]
+    pictures = [functions["show"](*seeds, *rest)[0] for seeds in ((None, None), (0, 0))]
+    np.testing.assert_array_equal(*pictures)
+    assert functions["pictures_from"](None)[2][1] == "seed 2"
+    assert functions["chosen"](None, SimpleNamespace(index=5)) == 5
+
+
+def test_gradio_can_serve_the_videos_wherever_they_are_written(functions, explorer, tmp_path):
     ends = explorer.latent(1).tolist(), explorer.latent(2).tolist()
-    served = Path(animate(*ends))
+    served = Path(functions["animate"](*ends))
     (written,) = tmp_path.rglob(served.name)
     assert served.read_bytes() == written.read_bytes()
     assert served.parent.parent == Path(tempfile.gettempdir())

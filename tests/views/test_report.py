@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import re
 
@@ -84,7 +85,7 @@ def test_a_page_of_a_run_that_was_killed_says_since_when_nothing_happens(tiny_ru
 def test_metadata_of_any_kind_does_no_harm(tiny_run):
     in_training(tiny_run, epochs=160)
     metadata = tiny_run.metadata()
-    for samples, size in ((10**400, 8), (20, 0), ("20", None), (True, [8])):
+    for samples, size in ((10**400, 8), (20, 10**400), (20, 0), ("20", None), (True, [8])):
         metadata["sessions"][-1]["samples"], metadata["batch_size"] = samples, size
         tiny_run.save_metadata(metadata)
         assert "Training" in Page(write_report(tiny_run)).text
@@ -113,9 +114,12 @@ def test_quality_and_nearest_pictures_are_shown_once_measured(tiny_run, train_py
     after = Page(tiny_run.report_file)
     assert re.search(r"The newest networks as of 20\d\d-\d\d-\d\d \d\d:\d\d UTC", after.text)
     assert "coverage" in after.text and len(after.pictures) == 3
+    report = json.loads((tiny_run.path / "metrics.json").read_text())
+    for damage in ({"evaluated": []}, {"generated": None}, {"real": {"coverage": 10**400}}):
+        (tiny_run.path / "metrics.json").write_text(json.dumps(report | damage))
+        assert "coverage" not in Page(write_report(tiny_run)).text
     (tiny_run.path / "metrics.json").write_text("{")
-    write_report(tiny_run)
-    assert "coverage" not in Page(tiny_run.report_file).text
+    assert "coverage" not in Page(write_report(tiny_run)).text
 
 
 def test_several_runs_side_by_side(tiny_run, train_py, workplace):
