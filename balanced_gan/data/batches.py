@@ -43,12 +43,6 @@ def batches(
     first = replicas.input_pipeline_id * parts_here * size
     mine = slice(first, first + parts_here * size)
 
-    def order_of(epoch: Any) -> Any:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(samples)), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
-        )
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
-
     def batch_of(number: Any, indices: Any) -> Any:
         # A constant of the graph would copy all samples in memory.
         kind = tf.uint8 if of_pictures else tf.float32
@@ -62,7 +56,7 @@ def batches(
             batch = tf.where(flip[mine], tf.reverse(batch, axis=[2]), batch)
         return batch
 
-    orders = tf.data.Dataset.range(first_batch // per_epoch, tf.int64.max).flat_map(order_of)
+    orders = _orders(len(samples), batch_size, seed, first_batch // per_epoch)
     numbers = tf.data.Dataset.counter(first_batch)
     numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
     dataset = numbered.map(batch_of)
@@ -73,3 +67,15 @@ def batches(
     # at a time, sometimes misses the call to end: training then ended 20 to 75 s late.
     options.autotune.enabled = False
     return dataset.prefetch(2).with_options(options)
+
+
+def _orders(count: int, batch_size: int, seed: int, first_epoch: int) -> Any:
+    """A dataset of the indices of each batch, in a new order in each epoch."""
+
+    def order_of(epoch: Any) -> Any:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(count), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+    return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(order_of)

@@ -200,11 +200,7 @@ def evaluate_run(
     unseen, note = None, ""
     if held_out is not None:
         some = held_out[random.permutation(len(held_out))[:MOST]]
-        known = set(() if training is None else digests(training))
-        fresh = different(some, known)
-        if settings.mirror:
-            fresh = different(fresh[:, :, ::-1], known)[:, :, ::-1]
-        unseen = see(_enough(fresh, " that were not trained on"), extract)
+        unseen = see(_not_trained_on(some, training, settings.mirror), extract)
         if equal := len(some) - len(unseen.pictures):
             note = f"\nHeld-out pictures left out (duplicate or trained on): {equal}"
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
@@ -226,6 +222,17 @@ def evaluate_run(
         with suppress(OSError):
             (run.path / "nearest.png").unlink()
     return table(ours, perfect) + note
+
+
+def _not_trained_on(
+    held_out: NDArray[np.uint8], training: NDArray[np.uint8] | StoredPictures | None, mirror: bool
+) -> NDArray[np.uint8]:
+    """The held-out pictures without duplicates and without those trained on, mirrored or not."""
+    known = set(() if training is None else digests(training))
+    fresh = different(held_out, known)
+    if mirror:
+        fresh = different(fresh[:, :, ::-1], known)[:, :, ::-1]
+    return _enough(fresh, " that were not trained on")
 
 
 def _enough(pictures: NDArray[np.uint8], which: str = "") -> NDArray[np.uint8]:
