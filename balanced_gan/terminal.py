@@ -64,6 +64,9 @@ def quiet_libraries() -> Iterator[Messages]:
 def quiet_import() -> Iterator[None]:
     """Imports TensorFlow without its messages, some of which ignore its log level.
 
+    The block is run before TensorFlow computes anything, as `workers.strategy` needs. Its messages
+    are discarded, too.
+
     Raises:
         InputError: if TensorFlow cannot run here.
     """
@@ -88,7 +91,7 @@ def quiet_import() -> Iterator[None]:
             ) from None
 
         yield
-        tf.zeros(1)  # the first operation prints them again
+        tf.zeros(1)  # here, because the first operation prints some of them again
 
 
 def program() -> str:

@@ -42,6 +42,7 @@ def _row(run):
 def _cells(run):
     from balanced_gan.output.kinds import kind_of  # here: it takes a while to import
 
+    kind = kind_of(run.settings())
     seen, minutes = "0", "0.0"
     for row in deque(run.history_rows(), 1):  # the newest, if any
         seen = f"{run.pictures_seen(int(row['step'])):,}"
@@ -52,5 +53,4 @@ def _cells(run):
     for file in run.path.rglob("*"):
         with suppress(FileNotFoundError):  # a run that trains writes and renames
             size += file.stat().st_size if file.is_file() else 0
-    kind = kind_of(run.settings())
     return [printable(run.name), seen, minutes, kind.side, mmd, f"{size / 1e6:.0f}", kind.source]

@@ -31,7 +31,7 @@ class Found(NamedTuple):
     """What is in a folder and its subfolders."""
 
     names: list[str]  # sorted paths of pictures, relative to the folder, with forward slashes
-    left_out: Skipped  # sorted; folders
+    left_out: Skipped  # folders, sorted
 
 
 def find_images(root: Path, pattern: str | None = None) -> Found:

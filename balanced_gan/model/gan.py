@@ -239,10 +239,10 @@ class BalancedGAN(keras.Model):
         """Recalibrates the EMA generator's BatchNorm and returns it, ready to make pictures.
 
         Args:
-            batches: number of batches of 8 latents that give the statistics. In six trials with
-                the same weights, swd was 37 to 39 with 32 batches and 35 to 43 with eight. With one
-                batch of 64 latents and no negatives, it was 36 to 54, and all pictures were a
-                little dark or pale.
+            batches: number of batches of 4 latents and their negatives that give the statistics.
+                In six trials with the same weights, swd was 37 to 39 with 32 batches and 35 to 43
+                with eight. With one batch of 64 latents and no negatives, it was 36 to 54, and all
+                pictures were a little dark or pale.
         """
         # The negatives keep chance from shifting the latents' mean.
         halves = (self._seeded_latents(4, _RECALIBRATION_SEED + batch) for batch in range(batches))

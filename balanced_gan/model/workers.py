@@ -134,7 +134,7 @@ def strategy() -> Any:
 def any_worker(flags: list[bool]) -> list[bool]:
     """Whether each flag is set on at least one worker.
 
-    All workers must call this at the same point, and get the same values.
+    All workers must call this at the same point. All get the same list, one value for each flag.
     """
     return [bool(total) for total in _sum_over_workers([np.int32(flag) for flag in flags])]
 

@@ -18,7 +18,7 @@ _CAPTION_SCALE = 0.38  # of the font: 8 pixels high; smaller if the text would b
 def in_batches(
     function: Callable[[NDArray[Any]], Any], rows: NDArray[Any], size: int = 8
 ) -> NDArray[Any]:
-    """Calls a function on at most `size` rows at a time, and joins what it returns.
+    """Calls a function on at most `size` rows of (N, ...) at a time, and joins what it returns.
 
     A network that is called keeps the results of all its layers in memory: with batches of 64,
     training took 200 MiB more. `predict` would have to compile before the first batch.

@@ -148,7 +148,7 @@ def free_folder(folder: Path) -> Path:
         if not any(candidate.iterdir()):
             break
         if not named.name:
-            raise InputError(f"--out must be a folder below the root. Received: {str(folder)!r}")
+            raise InputError(f"Pictures need a folder below the root: out={str(folder)!r}.")
         number += 1
         candidate = named.with_name(f"{named.name}-{number}")
     return candidate

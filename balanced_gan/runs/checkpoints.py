@@ -137,11 +137,12 @@ def _read_checkpoint(file: Path, variables: Mapping[str, Any]) -> tuple[float, l
         raise ValueError("compressed, which this program never does")
     with np.load(file, allow_pickle=False) as stored:  # reading verifies the zip checksums
         names = [name for name in stored.files if name != "seconds"]
+        # Versions before 2026-11-25 numbered the arrays, in the same order.
+        if names not in (list(variables), [f"v{i:04d}" for i in range(len(variables))]):
+            raise InputError("made by other networks")
         arrays = [stored[name] for name in names]
         seconds = float(stored["seconds"])
-    # Versions before 2026-11-25 numbered the arrays, in the same order.
-    named = names in (list(variables), [f"v{i:04d}" for i in range(len(variables))])
     shapes = [tuple(variable.shape) for variable in variables.values()]
-    if not named or [array.shape for array in arrays] != shapes:
+    if [array.shape for array in arrays] != shapes:
         raise InputError("made by other networks")
     return seconds, arrays

@@ -65,13 +65,15 @@ def find_run(name: str | None = None) -> Run:
                 f"{program()} --TYPE train --path FOLDER"
             )
         return refuse_unsafe(runs[0])
+    for path in (Path(name), RUNS / name):
+        if (path / "settings.json").is_file():
+            return refuse_unsafe(Run(path))
     runs = all_runs()
-    found = [Run(path) for path in (Path(name), RUNS / name) if (path / "settings.json").is_file()]
-    found += [run for run in runs if name.isdecimal() and _number(run.name) == int(name)]
-    if not found:
-        known = ", ".join(printable(run.name) for run in runs[:10]) or "none"
-        raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
-    return refuse_unsafe(found[0])
+    numbered = [run for run in runs if name.isdecimal() and _number(run.name) == int(name)]
+    if numbered:
+        return refuse_unsafe(numbered[0])
+    known = ", ".join(printable(run.name) for run in runs[:10]) or "none"
+    raise InputError(f"There is no such run: run={name!r}. Known, newest first: {known}.")
 
 
 def refuse_unsafe(run: Run) -> Run:

@@ -142,7 +142,8 @@ class Run:
 
     def pictures_seen(self, steps: int) -> int:
         """The number of pictures trained on in this many steps, counting repetitions."""
-        size = count_from(self.metadata().get("batch_size"))  # below the setting if they were few
+        # Below the setting if there were few pictures.
+        size = count_from(self.metadata().get("batch_size"))
         return steps * (size or self.settings().batch_size)
 
     def save_metadata(self, metadata: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def fingerprint(samples: Any) -> dict[str, int]:
-    """What metadata.json keeps of the samples of a session; see `output.kinds`."""
+    """What metadata.json keeps of the samples (see `output.kinds`) of a session."""
     checksum = 0
     for first in range(0, len(samples), 1000):  # not all at once: they may be on the disk
         part = np.ascontiguousarray(samples[first : first + 1000])

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reliability.outputs
 
-It takes about a quarter of an hour.
+It takes about a quarter of an hour, and needs `".[explore,onnx]"`.
 """
 
 import itertools

@@ -89,7 +89,7 @@ def test_free_folder_never_takes_one_with_something_in_it(tmp_path):
 def test_a_root_folder_cannot_be_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(Path(*tmp_path.parts[:2]))  # one level below
     for root in (Path(tmp_path.anchor), Path("..")):
-        said = re.escape(f"--out must be a folder below the root. Received: {str(root)!r}")
+        said = re.escape(f"Pictures need a folder below the root: out={str(root)!r}.")
         with pytest.raises(InputError, match=said):
             free_folder(root)
 
