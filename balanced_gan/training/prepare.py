@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from balanced_gan.data.finding import Skipped
 from balanced_gan.errors import InputError
 from balanced_gan.model import workers
 from balanced_gan.model.build import faster_precision
-from balanced_gan.output.kinds import Skipped, kind_of
+from balanced_gan.output.kinds import kind_of
 from balanced_gan.settings import Settings
 
 
