@@ -20,7 +20,8 @@ WRITTEN = [
     *sorted(set((PROJECT / "docs").glob("*.md")) - {GENERATED}),
 ]
 EVERY_PAGE = [*WRITTEN, MEASUREMENTS, PROJECT / "CHANGELOG.md"]
-EVERY_PAGE += [PROJECT / "benchmarks" / "ablations.md", PROJECT / "balanced_gan/starts/README.md"]
+EVERY_PAGE += [PROJECT / "benchmarks" / "ablations.md"]
+EVERY_PAGE += [PROJECT / "balanced_gan" / room / "README.md" for room in ("starts", "evaluation")]
 
 
 def text_of(page):

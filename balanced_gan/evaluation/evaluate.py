@@ -3,7 +3,8 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from balanced_gan.data.doubts import different, digests
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation import metrics
 from balanced_gan.evaluation.features import Extractor, shape_and_colour
-from balanced_gan.evaluation.learned import learned_features
+from balanced_gan.evaluation.learned import learned_distance, learned_features
 from balanced_gan.files import atomic_write
 from balanced_gan.output.images import encode_png, in_batches, sheet, to_uint8
 from balanced_gan.output.sampling import latents_of, load_network
@@ -30,11 +31,17 @@ _PAIRS = 20  # in nearest.png
 Values = dict[str, float]  # by names of `metrics.METRICS`
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True)
+class Seen:
     """Pictures with their features."""
 
     pictures: NDArray[np.uint8]  # (N, S, S, C)
     features: NDArray[np.float32]  # (N, F)
+
+    @cached_property
+    def learned(self) -> NDArray[np.float32]:
+        """Features by `learned_features`: computed once, and only where they are needed."""
+        return learned_features(self.pictures)
 
     def part(self, rows: slice) -> "Seen":
         return Seen(self.pictures[rows], self.features[rows])
@@ -52,10 +59,9 @@ def compare(samples: Seen, real: Seen, of_inception: bool = False) -> Values:
         of_inception: whether the features are InceptionV3's, which KID needs.
     """
     ours, theirs = samples.features, real.features
-    seen, of_real = learned_features(samples.pictures), learned_features(real.pictures)
     swd_levels = metrics.sliced_wasserstein(samples.pictures, real.pictures)
     values: Values = {}
-    values["mmd"] = metrics.kernel_distance(*metrics.standardised(seen, of_real))
+    values["mmd"] = learned_distance(samples.learned, real.learned)
     values["swd"] = float(np.mean(swd_levels))
     values["precision"], values["recall"] = metrics.precision_recall(ours, theirs)
     values["density"], values["coverage"] = metrics.density_coverage(ours, theirs)

@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 
 
 METRICS = {
-    "mmd": Metric("lower", "distance from real pictures, in a trained discriminator's features"),
+    "mmd": Metric("lower", "distance from real pictures, in the features of trained networks"),
     "swd": Metric("lower", "distance of small patches from real ones (sliced Wasserstein)"),
     "fid": Metric("lower", "distance from real pictures, in InceptionV3's features"),
     "kid": Metric("lower", "like fid, but unbiased for few pictures"),

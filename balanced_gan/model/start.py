@@ -79,17 +79,26 @@ def arrays_of(gan: keras.Model) -> dict[str, NDArray[np.float32]]:
     }
 
 
+def load_arrays(file: Path) -> dict[str, NDArray[np.float32]]:
+    """Loads weights that come with this package.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return {key: stored[key].astype(np.float32) for key in stored.files}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"The program's own {file.name} cannot be read: {error}.") from None
+
+
 def load_shipped(name: str) -> Start:
     """Loads a start that comes with this package, one of `settings.STARTS`.
 
     Raises:
         InputError: if its file is missing or damaged.
     """
-    try:
-        with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as stored:
-            return Start(name, {key: stored[key].astype(np.float32) for key in stored.files})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"The start {name!r} cannot be read: {error}.") from None
+    return Start(name, load_arrays(FOLDER / f"{name}.npz"))
 
 
 def apply_start(gan: keras.Model, start: Start, samples: NDArray[np.uint8]) -> None:
