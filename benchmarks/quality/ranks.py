@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality.ranks
 
-Reads ablations.csv: KID in the features of EfficientNet-Lite0 (perceptual.py) against `mmd`, by
-which the program picks the best moment of a run, and `swd`, by which it picked before. First,
+Reads the rows of ablations.csv that have today's `mmd`, by which the program picks the best moment
+of a run: against KID in the features of EfficientNet-Lite0 (perceptual.py), beside `swd`. First,
 Spearman's rank correlation with KID, 1 for the same order; of all rows, and within each kind of
 pictures. Then, without any of the three as the truth: of two moments of a run, does it find the
 later one nearer to real pictures? Up to 12,800 pictures every run visibly improves.
