@@ -146,8 +146,9 @@ def standardised(samples: Features, real: Features) -> tuple[Features, Features]
 
     Otherwise a kernel would see only the features with the largest values. A feature that hardly
     varies counts as if it had a hundredth of the mean deviation. Grey pictures have a few such
-    features. Without this limit, the mmd of drawn letters was 440 to 360,000 instead of 0.7 to 16.
-    In colour pictures no feature varies so little (the least is 0.012 of the mean).
+    features of a discriminator. Without this limit, drawn letters were at a distance of 440 to
+    360,000 in its features instead of 0.7 to 16. In colour pictures none of them varies so little
+    (the least is 0.012 of the mean).
     """
     mean, deviation = real.mean(0), real.std(0)
     # 1e-6 in case none of them varies, as when all pictures are the same.
