@@ -21,7 +21,8 @@ from torch.nn import functional
 from tqdm.auto import tqdm
 
 from balanced_gan.files import atomic_open
-from benchmarks.quality.pretrain import DEVICE, Generator, framed_portraits
+from benchmarks.quality import pretrain
+from benchmarks.quality.pretrain import DEVICE
 from benchmarks.quality.scenes import SIZE, draw_scenes
 from benchmarks.shared import data_option
 
@@ -32,6 +33,7 @@ BATCH = 512
 SCENES = 20_000
 GENERATORS = 300
 RATE, WARM_UP = 2e-3, 0.03  # learning rate, and the share of the run in which it rises
+# As `balanced_gan.model.start.FOLDER`, which cannot be imported without Keras.
 STARTS = Path(__file__).parents[2] / "balanced_gan" / "starts"
 
 
@@ -109,36 +111,24 @@ def load_teacher():
 def made_by_generators(count, each=64):
     """Pictures by generators between a shipped start and random weights, with noise in the weights:
     good ones, smears and patterns; uint8 (N, 3, 64, 64)."""
-    made = []
+    made, discriminator = [], pretrain.Discriminator()
     for number in range(count):
         with np.load(STARTS / f"{('neutral', 'portraits')[number % 2]}.npz") as stored:
             arrays = {key: stored[key].astype(np.float32) for key in stored.files}
-        generator = Generator().to(DEVICE)
+        generator = pretrain.Generator().to(DEVICE)
         towards_random = 0.8 * torch.rand(()).item() ** 1.5
         noise = 0.3 * torch.rand(()).item() ** 2
         with torch.no_grad():
-            for name, parameter in weights_of(generator).items():
-                array = torch.from_numpy(arrays[f"generator/{name}"]).to(DEVICE)
-                order = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim]
-                array = array.permute(order)
-                if array.numel() > 3:
-                    array = array + noise * array.std() * torch.randn_like(array)
-                parameter.copy_(array.lerp(parameter, towards_random))
+            for name, random in pretrain.named_weights(generator, discriminator).items():
+                if name.startswith("generator/"):
+                    array = torch.from_numpy(arrays[name]).to(DEVICE)
+                    if array.numel() > 3:  # not the three biases of the colours
+                        array = array + noise * array.std() * torch.randn_like(array)
+                    random.copy_(array.lerp(random, towards_random))  # a view of the parameter
             spread = 0.3 + torch.rand(1, device=DEVICE)
             pictures = generator(spread * torch.randn(each, 100, device=DEVICE))
         made.append(((pictures + 1) * 127.5).round().clamp(0, 255).byte().cpu())
     return torch.cat(made)
-
-
-def weights_of(generator):
-    """The generator's parameters by their names in a start."""
-    named = {"x1/kernel": generator.dense.weight}
-    for level, norm in enumerate(generator.norms):
-        named |= {f"x{2**level}/gamma": norm.weight, f"x{2**level}/beta": norm.bias}
-    for level, conv in enumerate(generator.convs, start=1):
-        named[f"x{2**level}/kernel"] = conv.weight
-    last = generator.pictures
-    return named | {"x16/pictures/kernel": last.weight, "x16/pictures/bias": last.bias}
 
 
 def uniform(count, *shape):
@@ -266,7 +256,7 @@ def train(pictures, seen):
 @data_option
 @click.option("--seen", default=3_276_800, show_default=True, help="Pictures.")
 def main(file, data, seen):
-    real = np.concatenate([framed_portraits(data), draw_scenes(SCENES)])
+    real = np.concatenate([pretrain.framed_portraits(data), draw_scenes(SCENES)])
     made = made_by_generators(GENERATORS)
     student = train(torch.cat([torch.from_numpy(real).permute(0, 3, 1, 2), made]), seen)
     halves = {key: array.astype(np.float16) for key, array in named_weights(student).items()}
