@@ -1,12 +1,18 @@
-"""The rule of balance: which network trains on this batch."""
+"""The rule of balance: which network trains, and how smooth the discriminator has to be."""
 
 from typing import Any, TypeAlias
+
+from keras import ops
 
 Value: TypeAlias = Any  # a number, a NumPy array or a tensor
 
 ACT_AT = 0.5  # share of the margin at which the generator starts to train alone
 TEACHES_FROM = 0.15  # nats: below this gap the discriminator trains alone...
 TEACHES_SHARE = 0.3  # ...or, where the margin is narrow, below this share of it
+
+STRONGER = 1.2  # by how much a batch beyond the margin raises the weight of the R1 penalty
+BEYOND = 0.05  # share of batches beyond the margin at which the weight stays as it is
+STRONGEST = 100  # times the least weight
 
 
 def whose_turn(gap: Value, margin: Value, streak: Value, max_streak: Value) -> Value:
@@ -69,6 +75,32 @@ def next_streak(streak: Value, generator_turn: Value) -> Value:
     sign = 2 * generator_turn - 1
     already = (abs(streak) + sign * streak) // 2  # |streak| if the same network, else 0
     return sign * (already + 1)
+
+
+def next_r1_weight(weight: Value, gap: Value, margin: Value, least: Value) -> Any:
+    """The weight of the R1 penalty after a batch.
+
+    Turns alone cannot hold a discriminator that tells generated pictures at a glance. The penalty
+    can: the steeper the discriminator, the more it costs, and a smooth one is less sure of itself
+    but still learns. So its weight rises while the discriminator is too far ahead, and falls again
+    once fewer than one batch in 20 is beyond the margin.
+
+    Example:
+
+    >>> float(next_r1_weight(weight=1.0, gap=0.9, margin=0.7, least=0.2))  # D is too far ahead
+    1.2
+
+    Args:
+        weight: the weight before, `least` at the start.
+        gap, margin: as in `whose_turn`.
+        least: `Settings.r1`; 0 for no penalty at all.
+
+    Returns:
+        A tensor in [least, `STRONGEST` * least].
+    """
+    weaker = STRONGER ** (-BEYOND / (1 - BEYOND))
+    changed = weight * ops.where(gap >= margin, STRONGER, weaker)
+    return ops.clip(changed, least, STRONGEST * least)
 
 
 def repeat_again(

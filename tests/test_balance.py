@@ -3,7 +3,14 @@ import pytest
 import tensorflow as tf
 
 from balanced_gan import whose_turn
-from balanced_gan.balance import next_streak, repeat_again
+from balanced_gan.balance import (
+    BEYOND,
+    STRONGER,
+    STRONGEST,
+    next_r1_weight,
+    next_streak,
+    repeat_again,
+)
 
 G, D = True, False
 # gap, margin, streak, max_streak, who trains
@@ -63,6 +70,32 @@ def test_a_saturated_loss_shuts_nobody_out():
         turns.append(whose_turn(100.0, 0.5, streak, 4))
         streak = next_streak(streak, int(turns[-1]))
     assert turns == [G, G, G, G, D] * 8
+
+
+@pytest.mark.parametrize(
+    "weight, gap, after",
+    [
+        (0.2, 0.7, 0.2 * STRONGER),  # at the margin the discriminator is too far ahead
+        (3.0, 9.0, 3.0 * STRONGER),
+        (0.2 * STRONGEST, 0.9, 0.2 * STRONGEST),
+        (0.2, 0.69, 0.2),  # never below the least
+        (0.2, -0.9, 0.2),  # behind, it needs no penalty
+    ],
+)
+def test_a_discriminator_beyond_the_margin_must_be_smoother(weight, gap, after):
+    assert float(next_r1_weight(weight, gap, margin=0.7, least=0.2)) == pytest.approx(after)
+
+
+def test_the_weight_settles_where_one_batch_in_20_is_beyond_the_margin():
+    assert pytest.approx(1 / 20) == BEYOND
+    weight = 3.0
+    for batch in range(20):
+        weight = next_r1_weight(weight, 0.9 if batch == 7 else 0.1, margin=0.7, least=0.2)
+    assert float(weight) == pytest.approx(3.0, rel=1e-4)
+
+
+def test_no_penalty_stays_none():
+    assert float(next_r1_weight(0.0, 9.0, margin=0.7, least=0.0)) == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
-from balanced_gan.balance import next_streak, whose_turn
+from balanced_gan.balance import next_r1_weight, next_streak, whose_turn
 from balanced_gan.checks import refuse_wrong
 from balanced_gan.model.augment import augment
 from balanced_gan.model.ema import batch_norm_recalibration, update_ema
@@ -19,6 +19,7 @@ from balanced_gan.model.optimizers import LearningRate, build_optimizer
 from balanced_gan.settings import Settings
 
 R1_EVERY = 16  # turns of the discriminator (Karras et al. 2020); each costs as much as two turns
+R1_OFTEN = 4  # turns, where the rule has raised its weight more than fourfold; such turns are few
 _RECALIBRATION_SEED = 2_000_000  # and the next 31: latents that set the BatchNorm statistics
 
 
@@ -55,7 +56,8 @@ class BalancedGAN(keras.Model):
         augmentation: whether the discriminator sees pictures through `augment`.
         ema_decay: weight of the old average of the generator's weights, in [0, 1).
         label_noise: randomly softens the discriminator's targets by up to this much, in [0, 0.5].
-        r1: weight of the R1 penalty, see `losses.r1_penalty`.
+        r1: least weight of the R1 penalty, see `losses.r1_penalty`. The rule raises it where the
+            discriminator is too far ahead, see `next_r1_weight`.
         latent_prior: "normal" for latents from normal(0, 1), "uniform" for uniform(-1, 1).
         seed: seed of latents, augmentation and label noise.
 
@@ -100,6 +102,12 @@ class BalancedGAN(keras.Model):
         self.learning_rate_factor = self.add_weight(
             shape=(), initializer="ones", trainable=False, name="learning_rate_factor"
         )
+        self.r1_weight = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(r1),
+            trainable=False,
+            name="r1_weight",
+        )
         self.built = True
 
     def train_step(self, real: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -123,7 +131,12 @@ class BalancedGAN(keras.Model):
         )
         turn_g = ops.cast(generator_turn, "int32")
         self.streak.assign(next_streak(self.streak.value, turn_g))
-        return self.count_turns(forward.loss_g, forward.loss_d, turn_g, 1 - turn_g)
+        logs = self.count_turns(forward.loss_g, forward.loss_d, turn_g, 1 - turn_g)
+        if self.max_streak > 1:  # plain alternation goes on regardless of the gap
+            self.r1_weight.assign(
+                next_r1_weight(self.r1_weight.value, logs["gap"], self.margin, self.r1)
+            )
+        return logs
 
     def forward(self, real: tf.Tensor) -> Forward:
         """Runs both networks once, on a batch as in `train_step`."""
@@ -146,17 +159,22 @@ class BalancedGAN(keras.Model):
         update_ema(self.ema_generator, self.generator, turns, self.ema_decay)
 
     def update_discriminator(self, forward: Forward) -> None:
-        """Updates the discriminator, on every 16th turn with 16 times the R1 penalty."""
+        """Updates the discriminator, on every 16th turn with 16 times the R1 penalty.
+
+        Where its weight is high, it is every 4th turn with 4 times the penalty.
+        """
         variables = self.discriminator.trainable_variables
         gradients = forward.tape.gradient(forward.loss_d, variables)
         if self.r1:
+            every = ops.where(self.r1_weight.value > 4 * self.r1, R1_OFTEN, R1_EVERY)
 
             def with_penalty():
-                real, weight = self.augmented(forward.real), R1_EVERY * self.r1
+                weight = ops.cast(every, "float32") * self.r1_weight.value
+                real = self.augmented(forward.real)
                 penalties = r1_gradients(self.discriminator, real, weight)
                 return [g + p for g, p in zip(gradients, penalties, strict=True)]
 
-            due = self.discriminator_optimizer.iterations % R1_EVERY == 0
+            due = self.discriminator_optimizer.iterations % every == 0
             gradients = tf.cond(due, with_penalty, lambda: gradients)
         self.discriminator_optimizer.apply(gradients, variables)
 

@@ -73,8 +73,8 @@ def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
         except Exception as error:  # a damaged archive raises a dozen kinds
             unusable[file.name] = error
             continue
-        for variable, array in zip(variables.values(), arrays, strict=True):
-            variable.assign(array)
+        for name, array in arrays.items():
+            variables[name].assign(array)
         return seconds, list(unusable)
     if unusable:
         others = all(isinstance(error, InputError) for error in unusable.values())
@@ -126,8 +126,12 @@ def _newest_first(run: Run) -> list[Path]:
     return sorted((run.path / "checkpoints").glob("step-*.npz"), reverse=True)
 
 
-def _read_checkpoint(file: Path, variables: Mapping[str, Any]) -> tuple[float, list[NDArray[Any]]]:
-    """Reads `(seconds, arrays)` from a file, in the order of the variables; assigns nothing.
+def _read_checkpoint(
+    file: Path, variables: Mapping[str, Any]
+) -> tuple[float, dict[str, NDArray[Any]]]:
+    """Reads `(seconds, {name: array})` from a file; assigns nothing.
+
+    Former versions had no `r1_weight`, and before 2026-11-25 they numbered the arrays.
 
     Raises:
         InputError: if it was made by other networks.
@@ -137,12 +141,13 @@ def _read_checkpoint(file: Path, variables: Mapping[str, Any]) -> tuple[float, l
         raise ValueError("compressed, which this program never does")
     with np.load(file, allow_pickle=False) as stored:  # reading verifies the zip checksums
         names = [name for name in stored.files if name != "seconds"]
-        # Versions before 2026-11-25 numbered the arrays, in the same order.
-        if names not in (list(variables), [f"v{i:04d}" for i in range(len(variables))]):
+        expected = list(variables)
+        if len(names) < len(expected):
+            expected.remove("r1_weight")
+        if names not in (expected, [f"v{i:04d}" for i in range(len(expected))]):
             raise InputError("made by other networks")
-        arrays = [stored[name] for name in names]
+        arrays = {name: stored[found] for name, found in zip(expected, names, strict=True)}
         seconds = float(stored["seconds"])
-    shapes = [tuple(variable.shape) for variable in variables.values()]
-    if [array.shape for array in arrays] != shapes:
+    if any(array.shape != tuple(variables[name].shape) for name, array in arrays.items()):
         raise InputError("made by other networks")
     return seconds, arrays

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from balanced_gan import balance
 from balanced_gan.data.batches import batches
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation.evaluate import as_trained, draw_samples, evaluate, see
@@ -52,6 +53,7 @@ class Variant(NamedTuple):
     colours: bool = False  # whether a start is brought to the colours of the pictures
     encoder: int = 0  # batches on which the generator first learns to decode `encoded` pictures
     frozen: int = 0  # stages of the discriminator that keep what they know, from the full size on
+    stronger: float = balance.STRONGER  # 1 for an R1 penalty of constant weight
 
 
 class FrozenGAN(BalancedGAN):
@@ -87,6 +89,7 @@ OF_STARTS = {
     "start_batch_8_alternate": Variant({"batch_size": 8, "balance": "alternate"}),
     "start_batch_4": Variant({"batch_size": 4}),
     "start_batch_8": Variant({"batch_size": 8}),
+    "start_batch_8_constant_r1": Variant({"batch_size": 8}, stronger=1.0),
     "start_batch_8_r1_1": Variant({"batch_size": 8, "r1": 1.0}),
     "start_batch_8_both": Variant({"batch_size": 8, "balance": "both"}),
     "start_batch_32": Variant({"batch_size": 32}),
@@ -204,6 +207,7 @@ def train(name, kind, seed, marks, training_pictures, held_out, features, folder
     """Trains a variant -> one row for each mark."""
     variant = VARIANTS[name]
     augment.CUTOUT = variant.cutout
+    balance.STRONGER = variant.stronger
     FrozenGAN.frozen = variant.frozen
     SCHEDULES["margin"] = FrozenGAN if variant.frozen else BalancedGAN
     # Batches of 16 were the default when most rows were taken.

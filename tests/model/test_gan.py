@@ -5,6 +5,7 @@ import tensorflow as tf
 from conftest import RECALIBRATED_GENERATOR
 
 from balanced_gan import BalancedGAN, build_discriminator, build_generator
+from balanced_gan.balance import STRONGER
 from balanced_gan.data.sine_curve import points_on_curve
 from balanced_gan.model.losses import (
     discriminator_loss,
@@ -53,6 +54,18 @@ def test_only_the_network_whose_turn_it_is_changes(face_batch, turn_g):
     assert log["gap"] == pytest.approx(log["loss_G"] - log["loss_D"], abs=1e-6)
     assert same(before[0], weights(gan.generator)) == (not turn_g)
     assert same(before[1], weights(gan.discriminator)) == bool(turn_g)
+
+
+@pytest.mark.parametrize(
+    "bias, max_streak, weight",
+    # -3: "all generated", a gap of 3
+    [(0.0, 16, 0.5), (-3.0, 16, 0.5 * STRONGER), (-3.0, 1, 0.5)],
+)
+def test_a_gap_beyond_the_margin_raises_the_weight_of_r1(face_batch, bias, max_streak, weight):
+    gan = tiny_gan(max_streak=max_streak, r1=0.5)
+    gan.discriminator.layers[-1].bias.assign([bias])
+    steps(gan, face_batch, 1)
+    assert float(gan.r1_weight) == pytest.approx(weight)
 
 
 def test_alternate_takes_turns_and_both_trains_both(face_batch):
@@ -227,18 +240,27 @@ def test_r1_counts_repeated_turns_of_a_batch(face_batch, turns, changes):
     assert same(*after) != changes
 
 
-def test_r1_weighs_as_much_more_as_it_is_rarer(face_batch, monkeypatch):
-    weights_of_penalty = []
+@pytest.mark.parametrize(
+    "raised, weights_by_turn",
+    [
+        (1.0, {0: 8.0, 16: 8.0}),  # the weight of 0.5, 16 times
+        (4.0, {0: 32.0, 16: 32.0}),
+        (5.0, {0: 10.0, 4: 10.0, 8: 10.0, 12: 10.0, 16: 10.0}),  # of 2.5, 4 times
+    ],
+)
+def test_r1_weighs_as_much_more_as_it_is_rarer(face_batch, monkeypatch, raised, weights_by_turn):
+    found = {}
 
     def noted(discriminator, real, weight):
-        weights_of_penalty.append(weight)
+        found[int(gan.discriminator_optimizer.iterations)] = float(weight)
         return r1_gradients(discriminator, real, weight)
 
     monkeypatch.setattr("balanced_gan.model.gan.r1_gradients", noted)
     gan = tiny_gan(BothGAN, augmentation=False, r1=0.5)
+    gan.r1_weight.assign(0.5 * raised)
     for _ in range(17):
         gan.train_step(tf.constant(face_batch))
-    assert weights_of_penalty == [8.0, 8.0]  # of turns 0 and 16
+    assert found == weights_by_turn
 
 
 def test_r1_flattens_the_discriminator(face_batch):
