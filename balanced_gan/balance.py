@@ -83,11 +83,14 @@ def next_r1_weight(weight: Value, gap: Value, margin: Value, least: Value) -> An
     Turns alone cannot hold a discriminator that tells generated pictures at a glance. The penalty
     can: the steeper the discriminator, the more it costs, and a smooth one is less sure of itself
     but still learns. So its weight rises while the discriminator is too far ahead, and falls again
-    once fewer than one batch in 20 is beyond the margin.
+    once fewer than one batch in 20 is beyond the margin. In the first 1,600 batches, drawn houses
+    stay within the margin on 94 % instead of 57 %, letters on 94 % instead of 75 %
+    (benchmarks/ablations.md).
 
     Example:
 
-    >>> float(next_r1_weight(weight=1.0, gap=0.9, margin=0.7, least=0.2))  # D is too far ahead
+    >>> weight = next_r1_weight(weight=1.0, gap=0.9, margin=0.7, least=0.2)  # D is too far ahead
+    >>> round(float(weight), 3)
     1.2
 
     Args:

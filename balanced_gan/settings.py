@@ -147,7 +147,8 @@ class Settings:
     )
     r1: float = _training(
         0.2,
-        "Weight of the R1 penalty: steadier training and more varied pictures; 0 for none.",
+        "Weight of the R1 penalty: steadier training and more varied pictures; 0 for none. "
+        "--balance margin raises it where the discriminator is too far ahead.",
         0.0,
         1000.0,
     )
