@@ -52,7 +52,8 @@ class BalancedGAN(keras.Model):
         discriminator: (B, S, S, C) -> (B, 1) logits. It should have no BatchNorm, because real
             and generated pictures pass through it separately.
         margin: *e*, in nats; the turns keep |loss_G - loss_D| below it.
-        max_streak: the most turns in a row for one network; with 1, they alternate.
+        max_streak: the most turns in a row for one network; with 1, they alternate, and the
+            weight of the R1 penalty stays as it is.
         augmentation: whether the discriminator sees pictures through `augment`.
         ema_decay: weight of the old average of the generator's weights, in [0, 1).
         label_noise: randomly softens the discriminator's targets by up to this much, in [0, 0.5].
