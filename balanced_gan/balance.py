@@ -84,8 +84,8 @@ def next_r1_weight(weight: Value, gap: Value, margin: Value, least: Value) -> An
     can: the steeper the discriminator, the more it costs, and a smooth one is less sure of itself
     but still learns. So its weight rises while the discriminator is too far ahead, and falls again
     once fewer than one batch in 20 is beyond the margin. In the first 1,600 batches, drawn houses
-    stay within the margin on 94 % instead of 57 %, letters on 94 % instead of 75 %
-    (benchmarks/ablations.md).
+    stay within the margin on 93 % of them instead of 57 %, letters on 93 % instead of 75 %
+    (seed 0; benchmarks/ablations.md).
 
     Example:
 

@@ -131,7 +131,7 @@ def _read_checkpoint(
 ) -> tuple[float, dict[str, NDArray[Any]]]:
     """Reads `(seconds, {name: array})` from a file; assigns nothing.
 
-    Former versions had no `r1_weight`, and before 2026-11-25 they numbered the arrays.
+    Versions before 2026-11-28 had no `r1_weight`, and those before 2026-11-25 numbered the arrays.
 
     Raises:
         InputError: if it was made by other networks.
