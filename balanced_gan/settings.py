@@ -73,6 +73,14 @@ class Settings:
     )
     channels: int = _pictures(3, "3 for colour, 1 for grey.", choices=(3, 1))
     mirror: bool = _pictures(True, "Flip pictures left to right at random.")
+    # Without it, rare kinds of pictures become rarer in a long run: see training/oversampling.py.
+    oversampling: float = _pictures(
+        2.0,
+        "Show unusual pictures more often: by this power of how unlike others they are; 0 shows "
+        "all equally often.",
+        0.0,
+        10.0,
+    )
     cache: bool = _pictures(
         True, "Keep decoded pictures in runs/cache for the next start.", resumable=True
     )

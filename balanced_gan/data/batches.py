@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ def batches(
     mirror: bool,
     first_batch: int = 0,
     replicas: Any = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> Any:
     """An endless `tf.data.Dataset` of training batches.
 
@@ -31,6 +33,8 @@ def batches(
         first_batch: number of the first batch, 0 for a new run.
         replicas: a `tf.distribute.InputContext`, to get only the parts of each batch that
             the replicas of one worker train on; None for whole batches.
+        weights: how often an epoch shows each sample, (N,), above 0 and 1 on average; a weight of
+            2.3 means twice or three times. None for once each.
 
     Returns:
         A `tf.data.Dataset` of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).
@@ -56,7 +60,8 @@ def batches(
             batch = tf.where(flip[mine], tf.reverse(batch, axis=[2]), batch)
         return batch
 
-    orders = _orders(len(samples), batch_size, seed, first_batch // per_epoch)
+    weights = np.ones(len(samples)) if weights is None else weights
+    orders = _orders(weights, batch_size, seed, first_batch // per_epoch)
     numbers = tf.data.Dataset.counter(first_batch)
     numbered = tf.data.Dataset.zip(numbers, orders.skip(first_batch % per_epoch))
     dataset = numbered.map(batch_of)
@@ -69,13 +74,19 @@ def batches(
     return dataset.prefetch(2).with_options(options)
 
 
-def _orders(count: int, batch_size: int, seed: int, first_epoch: int) -> Any:
+def _orders(weights: NDArray[np.float64], batch_size: int, seed: int, first_epoch: int) -> Any:
     """A dataset of the indices of each batch, in a new order in each epoch."""
+    # Each sample owns a stretch of a line, as long as its weight. Every epoch lays points at a
+    # distance of 1 on the line (systematic sampling), so none is shown much more than it should be.
+    ends = np.cumsum(weights) * (len(weights) / weights.sum())
+    ends[-1] = len(weights)
 
     def order_of(epoch: Any) -> Any:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(count), seed=tf.stack([tf.constant(seed, tf.int64), epoch])
-        )
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        offset = tf.cast(tf.random.stateless_uniform((), key), tf.float64)
+        points = offset + tf.range(len(weights), dtype=tf.float64)
+        order = tf.searchsorted(ends, points, side="right", out_type=tf.int32)
+        order = tf.random.experimental.stateless_shuffle(order, seed=key)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 
     return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(order_of)

@@ -3,9 +3,11 @@
 from typing import Any
 
 # What training depends on is listed even where our default is the same today, so that tuning a
-# default changes none of these systems. None of them averaged its generator, mirrored or augmented.
+# default changes none of these systems. None of them averaged its generator, or mirrored,
+# oversampled or augmented its pictures.
 _AS_IT_WAS = {
     "mirror": False,
+    "oversampling": 0.0,
     "augmentation": False,
     "ema_decay": 0.0,
     "learning_rate_decay": 0.0,

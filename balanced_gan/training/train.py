@@ -28,6 +28,7 @@ from balanced_gan.training.clock import Budget, Clock
 from balanced_gan.training.estimate import last_step_of
 from balanced_gan.training.interrupt import finish_batch_on_interrupt
 from balanced_gan.training.memory_needed import refuse_too_large
+from balanced_gan.training.oversampling import sampling_weights
 from balanced_gan.training.prepare import fitting_batch_size
 from balanced_gan.views.report import write_report
 
@@ -139,6 +140,7 @@ def _train(gan, seconds, damaged, settings, run, samples):
             _write_missing_end(run)
         return Outcome(True, step // per_epoch, step, 0, seconds / 60, damaged)
     line = progress.Progress(budget, per_epoch, batch_size)
+    weights = sampling_weights(samples, settings.oversampling)
     of_run = []
     if run:
         of_run = [line, *_run_callbacks(settings, run, samples, batch_size, clock, budget)]
@@ -154,7 +156,7 @@ def _train(gan, seconds, damaged, settings, run, samples):
             gan.fit(
                 gan.distribute_strategy.distribute_datasets_from_function(
                     lambda context: batches(
-                        samples, batch_size, settings.seed, settings.mirror, step, context
+                        samples, batch_size, settings.seed, settings.mirror, step, context, weights
                     )
                 ),
                 steps_per_epoch=last_step - step if last_step else sys.maxsize,

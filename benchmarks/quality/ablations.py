@@ -34,6 +34,7 @@ from balanced_gan.output.images import encode_png, sheet
 from balanced_gan.presets.schedules import SCHEDULES
 from balanced_gan.settings import Settings
 from balanced_gan.training.choose_start import find_start
+from balanced_gan.training.oversampling import sampling_weights
 from benchmarks.quality import perceptual
 from benchmarks.quality.faces import share_with_face
 from benchmarks.quality.kinds import drawn, flower, house, letter
@@ -90,6 +91,7 @@ OF_STARTS = {
     "start_batch_4": Variant({"batch_size": 4}),
     "start_batch_8": Variant({"batch_size": 8}),
     "start_batch_8_constant_r1": Variant({"batch_size": 8}, stronger=1.0),
+    "start_batch_8_oversampling": Variant({"batch_size": 8, "oversampling": 2.0}),
     "start_batch_8_r1_1": Variant({"batch_size": 8, "r1": 1.0}),
     "start_batch_8_both": Variant({"batch_size": 8, "balance": "both"}),
     "start_batch_32": Variant({"batch_size": 32}),
@@ -210,8 +212,9 @@ def train(name, kind, seed, marks, training_pictures, held_out, features, folder
     balance.STRONGER = variant.stronger
     FrozenGAN.frozen = variant.frozen
     SCHEDULES["margin"] = FrozenGAN if variant.frozen else BalancedGAN
-    # Batches of 16 were the default when most rows were taken.
-    options = {"start": "scratch", "batch_size": 16, "seed": seed} | variant.options
+    # As it was by default when most rows were taken.
+    options = {"start": "scratch", "batch_size": 16, "oversampling": 0.0, "seed": seed}
+    options |= variant.options
     if kind == "paintings" and options["start"] in ("auto", "portraits"):
         raise click.UsageError(f"{name} has seen the {kind} that are held out")
     of_real = features(held_out)
@@ -225,7 +228,9 @@ def train(name, kind, seed, marks, training_pictures, held_out, features, folder
         adapt_colours(gan, training_pictures)
     if variant.encoder:
         learn_to_decode(gan, training_pictures, variant.encoder)
-    data = iter(batches(training_pictures, settings.batch_size, seed, settings.mirror))
+    weights = sampling_weights(training_pictures, settings.oversampling)
+    size, mirror = settings.batch_size, settings.mirror
+    data = iter(batches(training_pictures, size, seed, mirror, weights=weights))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)
     logs, spent = [], 0.0

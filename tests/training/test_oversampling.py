@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from balanced_gan.data.batches import batches
+from balanced_gan.data.cache import StoredPictures
+from balanced_gan.output.images import to_uint8
+from balanced_gan.training.oversampling import sampling_weights
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """39 grey pictures with a little noise, and one, the last, that is striped."""
+    random = np.random.default_rng(0)
+    found = random.integers(110, 140, (40, 32, 32, 3), np.uint8)
+    found[-1, :, ::4] = 255
+    return found
+
+
+def test_unusual_pictures_weigh_more(pictures):
+    weights = sampling_weights(pictures, 2)
+    assert weights[-1] > 1.3 > weights[:-1].max()
+    assert weights.mean() == pytest.approx(1)
+    assert sampling_weights(pictures, 4)[-1] > weights[-1]
+
+
+def test_no_picture_rules_and_none_vanishes(pictures):
+    weights = sampling_weights(pictures, 10)
+    assert weights.max() / np.median(weights) == pytest.approx(4, rel=1e-3)
+    copies = np.concatenate([pictures, pictures[:1].repeat(8, 0)])
+    weights = sampling_weights(copies, 2)
+    assert weights[-8:] == pytest.approx(0.25 * np.median(weights[:-8]), rel=0.05)
+
+
+@pytest.mark.parametrize("power", [0, 2])
+def test_nothing_to_tell_apart_means_equal_weights(pictures, power):
+    points = np.zeros((50, 2), np.float32)
+    for some in (points, pictures[:1], pictures[:5], pictures[:1].repeat(20, 0)):
+        assert (sampling_weights(some, power) == 1).all()
+    assert (sampling_weights(pictures, 0) == 1).all()
+
+
+def test_pictures_on_disk_weigh_the_same(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("balanced_gan.training.oversampling._COMPARED", 15)  # three parts
+    (tmp_path / "pictures.raw").write_bytes(pictures.tobytes())
+    stored = StoredPictures(tmp_path / "pictures.raw", pictures.shape)
+    weights = sampling_weights(stored, 2)
+    np.testing.assert_array_equal(weights, sampling_weights(pictures, 2))
+    assert weights[-1] == weights.max()
+
+
+def test_an_epoch_shows_pictures_by_their_weight(pictures):
+    weights = np.full(40, 0.8)
+    weights[7] = 8.8
+
+    def shown(count, **where):
+        dataset = batches(pictures, 4, seed=3, mirror=False, weights=weights, **where).take(count)
+        return [to_uint8(picture).tobytes() for batch in dataset for picture in batch.numpy()]
+
+    epochs = [shown(10, first_batch=10 * epoch) for epoch in range(50)]
+    counts = [epoch.count(pictures[7].tobytes()) for epoch in epochs]
+    assert set(counts) == {8, 9} and np.mean(counts) == pytest.approx(8.8, abs=0.15)
+    others = [epoch.count(pictures[0].tobytes()) for epoch in epochs]
+    assert set(others) == {0, 1} and np.mean(others) == pytest.approx(0.8, abs=0.15)
+    # A resumed run sees the rest of what an uninterrupted one would have seen.
+    assert shown(23)[4 * 13 :] == shown(10, first_batch=13)
