@@ -168,7 +168,9 @@ def test_pictures_that_can_no_longer_be_read_end_training_in_a_sentence(workplac
         def __getitem__(self, index):
             raise OSError("'cache' ended early")
 
-    settings = Settings(**TINY_SETTINGS, epochs=1, start="scratch", evaluate_every_minutes=0)
+    # Nothing that reads pictures before the first batch, where main() makes the sentence.
+    early = {"start": "scratch", "evaluate_every_minutes": 0, "oversampling": 0}
+    settings = Settings(**TINY_SETTINGS, epochs=1, **early)
     samples = np.zeros((20, 32, 32, 3), np.uint8).view(Unreadable)
     with pytest.raises(InputError, match=r"could not be read: .*'cache' ended early.* same"):
         training.train(settings, None, samples)
