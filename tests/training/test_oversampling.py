@@ -40,7 +40,7 @@ def test_nothing_to_tell_apart_means_equal_weights(pictures, power):
 
 
 def test_pictures_on_disk_weigh_the_same(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("balanced_gan.training.oversampling._COMPARED", 15)  # three parts
+    monkeypatch.setattr("balanced_gan.training.oversampling._AT_ONCE", 15)  # three parts
     (tmp_path / "pictures.raw").write_bytes(pictures.tobytes())
     stored = StoredPictures(tmp_path / "pictures.raw", pictures.shape)
     weights = sampling_weights(stored, 2)
