@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from balanced_gan.data.cache import StoredPictures
 
+# Samples shown until weights have their full effect, which grows evenly. Early pictures are varied
+# anyway: with full weights from the start, 12,800 portraits gave a precision of 0.60 and not 0.69.
+FULL_WEIGHT_AFTER = 100_000
+
 
 def batches(
     samples: NDArray[Any] | StoredPictures,
@@ -33,8 +37,8 @@ def batches(
         first_batch: number of the first batch, 0 for a new run.
         replicas: a `tf.distribute.InputContext`, to get only the parts of each batch that
             the replicas of one worker train on; None for whole batches.
-        weights: how often an epoch shows each sample, (N,), above 0 and 1 on average; a weight of
-            2.3 means twice or three times. None for once each.
+        weights: how often an epoch shows each sample, (N,), above 0 and 1 on average, once 100,000
+            samples were shown; a weight of 2.3 means twice or three times. None for once each.
 
     Returns:
         A `tf.data.Dataset` of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).
@@ -78,14 +82,19 @@ def _orders(weights: NDArray[np.float64], batch_size: int, seed: int, first_epoc
     """A dataset of the indices of each batch, in a new order in each epoch."""
     # Each sample owns a stretch of a line, as long as its weight. Every epoch lays points at a
     # distance of 1 on the line (systematic sampling), so none is shown much more than it should be.
-    ends = np.cumsum(weights) * (len(weights) / weights.sum())
-    ends[-1] = len(weights)
+    count = len(weights)
+    even = np.arange(1.0, count + 1)
+    ends = np.cumsum(weights) * (count / weights.sum())
+    ends[-1] = count
 
     def order_of(epoch: Any) -> Any:
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        share = tf.minimum(tf.cast(epoch * count, tf.float64) / FULL_WEIGHT_AFTER, 1)
         offset = tf.cast(tf.random.stateless_uniform((), key), tf.float64)
-        points = offset + tf.range(len(weights), dtype=tf.float64)
-        order = tf.searchsorted(ends, points, side="right", out_type=tf.int32)
+        points = offset + tf.range(count, dtype=tf.float64)
+        order = tf.searchsorted(
+            even + share * (ends - even), points, side="right", out_type=tf.int32
+        )
         order = tf.random.experimental.stateless_shuffle(order, seed=key)
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 

@@ -48,7 +48,8 @@ def test_pictures_on_disk_weigh_the_same(pictures, tmp_path, monkeypatch):
     assert weights[-1] == weights.max()
 
 
-def test_an_epoch_shows_pictures_by_their_weight(pictures):
+def test_an_epoch_shows_pictures_by_their_weight(pictures, monkeypatch):
+    monkeypatch.setattr("balanced_gan.data.batches.FULL_WEIGHT_AFTER", 400)  # ten epochs
     weights = np.full(40, 0.8)
     weights[7] = 8.8
 
@@ -56,10 +57,13 @@ def test_an_epoch_shows_pictures_by_their_weight(pictures):
         dataset = batches(pictures, 4, seed=3, mirror=False, weights=weights, **where).take(count)
         return [to_uint8(picture).tobytes() for batch in dataset for picture in batch.numpy()]
 
-    epochs = [shown(10, first_batch=10 * epoch) for epoch in range(50)]
-    counts = [epoch.count(pictures[7].tobytes()) for epoch in epochs]
-    assert set(counts) == {8, 9} and np.mean(counts) == pytest.approx(8.8, abs=0.15)
-    others = [epoch.count(pictures[0].tobytes()) for epoch in epochs]
-    assert set(others) == {0, 1} and np.mean(others) == pytest.approx(0.8, abs=0.15)
+    def counts(number, epochs):
+        return [shown(10, first_batch=10 * at).count(pictures[number].tobytes()) for at in epochs]
+
+    assert counts(7, [0]) == counts(0, [0]) == [1]  # at first all equally often
+    assert counts(7, [5]) in ([4], [5])  # half of the way to 8.8
+    often, seldom = counts(7, range(10, 60)), counts(0, range(10, 60))
+    assert set(often) == {8, 9} and np.mean(often) == pytest.approx(8.8, abs=0.15)
+    assert set(seldom) == {0, 1} and np.mean(seldom) == pytest.approx(0.8, abs=0.15)
     # A resumed run sees the rest of what an uninterrupted one would have seen.
-    assert shown(23)[4 * 13 :] == shown(10, first_batch=13)
+    assert shown(123)[4 * 113 :] == shown(10, first_batch=113)
