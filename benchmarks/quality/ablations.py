@@ -23,7 +23,7 @@ import tensorflow as tf
 from keras import ops
 
 from balanced_gan import balance
-from balanced_gan.data.batches import batches
+from balanced_gan.data import batches as order
 from balanced_gan.data.folder import load_folder
 from balanced_gan.evaluation.evaluate import as_trained, draw_samples, evaluate, see
 from balanced_gan.model import augment
@@ -55,6 +55,7 @@ class Variant(NamedTuple):
     encoder: int = 0  # batches on which the generator first learns to decode `encoded` pictures
     frozen: int = 0  # stages of the discriminator that keep what they know, from the full size on
     stronger: float = balance.STRONGER  # 1 for an R1 penalty of constant weight
+    full_after: int = order.FULL_WEIGHT_AFTER  # samples, see there
 
 
 class FrozenGAN(BalancedGAN):
@@ -92,6 +93,7 @@ OF_STARTS = {
     "start_batch_8": Variant({"batch_size": 8}),
     "start_batch_8_constant_r1": Variant({"batch_size": 8}, stronger=1.0),
     "start_batch_8_oversampling": Variant({"batch_size": 8, "oversampling": 2.0}),
+    "start_batch_8_full_weights": Variant({"batch_size": 8, "oversampling": 2.0}, full_after=1),
     "start_batch_8_r1_1": Variant({"batch_size": 8, "r1": 1.0}),
     "start_batch_8_both": Variant({"batch_size": 8, "balance": "both"}),
     "start_batch_32": Variant({"batch_size": 32}),
@@ -210,6 +212,7 @@ def train(name, kind, seed, marks, training_pictures, held_out, features, folder
     variant = VARIANTS[name]
     augment.CUTOUT = variant.cutout
     balance.STRONGER = variant.stronger
+    order.FULL_WEIGHT_AFTER = variant.full_after
     FrozenGAN.frozen = variant.frozen
     SCHEDULES["margin"] = FrozenGAN if variant.frozen else BalancedGAN
     # As it was by default when most rows were taken.
@@ -230,7 +233,7 @@ def train(name, kind, seed, marks, training_pictures, held_out, features, folder
         learn_to_decode(gan, training_pictures, variant.encoder)
     weights = sampling_weights(training_pictures, settings.oversampling)
     size, mirror = settings.batch_size, settings.mirror
-    data = iter(batches(training_pictures, size, seed, mirror, weights=weights))
+    data = iter(order.batches(training_pictures, size, seed, mirror, weights=weights))
     step = tf.function(gan.train_step)
     trained = as_trained(training_pictures, settings.mirror)
     logs, spent = [], 0.0
