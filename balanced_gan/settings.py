@@ -76,8 +76,8 @@ class Settings:
     # Without it, rare kinds of pictures become rarer in a long run: see training/oversampling.py.
     oversampling: float = _pictures(
         2.0,
-        "Show unusual pictures more often: by this power of how unlike others they are; 0 shows "
-        "all equally often.",
+        "Show unusual pictures more often, more and more so over 100,000 pictures, lest a long run "
+        "forget them: the power of how unlike others they are; 0 for never.",
         0.0,
         10.0,
     )
