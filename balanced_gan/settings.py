@@ -76,8 +76,8 @@ class Settings:
     # Without it, rare kinds of pictures become rarer in a long run: see training/oversampling.py.
     oversampling: float = _pictures(
         2.0,
-        "Show unusual pictures more often, more and more so over 100,000 pictures, lest a long run "
-        "forget them: the power of how unlike others they are; 0 for never.",
+        "Show unusual pictures more often, so that long runs do not forget them: 0 for never, "
+        "higher for more. It takes full effect after 100,000 pictures.",
         0.0,
         10.0,
     )
