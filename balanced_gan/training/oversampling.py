@@ -27,7 +27,8 @@ def sampling_weights(samples: Any, power: float) -> NDArray[np.float64]:
 
     The farther a picture is from its fifth neighbour among at most 500 pictures, in outlines and
     colours, the more unusual it is. Its weight is that distance as a share of the median distance,
-    to a power, from 0.25 to 4. A picture that the folder holds six times or more gets the least.
+    to a power, from 0.25 to 4. Of up to 500 pictures, one that is there six times or more gets the
+    least.
 
     Args:
         samples: uint8 pictures (N, S, S, C), or points (N, 2), which all get the same weight.
