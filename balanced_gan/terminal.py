@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, TextIO
 
 from balanced_gan import memory, processor
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 
 _WINDOWS_NEEDS = (
     "; on Windows, it also needs Microsoft's Visual C++ Redistributable: "
@@ -83,6 +83,8 @@ def quiet_import() -> Iterator[None]:
         except ModuleNotFoundError:
             raise  # said by the command line
         except Exception as error:  # a library that does not load, or half an installation
+            if is_out_of_memory(error):
+                raise
             reason = str(error).strip().splitlines()
             raise InputError(
                 f"TensorFlow cannot be loaded: {reason[0] if reason else type(error).__name__}. "

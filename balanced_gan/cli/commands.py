@@ -18,7 +18,7 @@ from balanced_gan.cli import (
 )
 from balanced_gan.cli.options import normalise
 from balanced_gan.data.finding import MOST_MEGAPIXELS
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 from balanced_gan.terminal import Messages, program
 
 _TYPE = normalise("--TYPE")
@@ -95,6 +95,13 @@ def main() -> None:
         sys.exit(f"Error: {file}{error.strerror or error}.")
     except (KeyboardInterrupt, click.Abort):
         sys.exit("Stopped. Everything saved so far is intact.")
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        sys.exit(
+            "Error: There was not enough memory. Close other programs, then run the same command "
+            "again. Everything saved so far is intact."
+        )
 
 
 def _mend_streams() -> None:

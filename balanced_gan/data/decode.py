@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from balanced_gan.data.colour_profiles import profile_of, to_srgb
 from balanced_gan.data.finding import MOST_MEGAPIXELS
+from balanced_gan.errors import is_out_of_memory
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
 _TOO_LARGE = f"larger than {MOST_MEGAPIXELS} megapixels"
@@ -224,7 +225,7 @@ def _decode_with_pillow(picture: Image.Image) -> NDArray[np.uint8]:
     try:
         picture.load()
     except Exception as error:  # Pillow raises a dozen kinds
-        if isinstance(error, MemoryError) or "out of memory" in str(error):
+        if is_out_of_memory(error):
             raise MemoryError from None
         cut = "truncated" in str(error).lower()
         raise UnusablePictureError("cut short" if cut else "damaged") from None

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 from balanced_gan.output.images import in_batches, resized_rgb
 
 _SIZE = 64  # side in pixels to which every picture is resized
@@ -77,6 +77,8 @@ def inception(weights: str) -> Extractor:
             pooling="avg",
         )
     except Exception as error:  # Keras raises a dozen kinds
+        if is_out_of_memory(error):
+            raise
         source = "Keras's download" if weights == "download" else f"the file {weights!r}"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"No InceptionV3 weights from {source}: {reason}") from None

@@ -105,7 +105,7 @@ def read_sheet(file: Path) -> Image.Image:
             with Image.open(file, formats=["PNG"]) as picture:
                 if picture.width * picture.height <= _MOST_PIXELS:
                     return picture.convert("RGB")
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds for damaged files
         raise OSError(f"{str(file)!r} cannot be read: {error}") from None

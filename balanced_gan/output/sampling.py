@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 from balanced_gan.files import is_compressed, printable
 from balanced_gan.runs.run import Run
 from balanced_gan.settings import Settings
@@ -63,6 +63,8 @@ def load_network(run: Run, file: Path) -> "keras.Model":
         # Safe mode: an untrusted file must not run its own code.
         return keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises a dozen kinds for a damaged file
+        if is_out_of_memory(error):
+            raise
         reason = printable(str(error).splitlines()[0]) if str(error) else type(error).__name__
         if "safe_mode" in str(error):  # Keras's sentence says how to run the code anyway
             reason = "it holds code, which is never run"

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 from balanced_gan.files import atomic_open, atomic_write, is_compressed
 from balanced_gan.model.gan import BalancedGAN
 from balanced_gan.model.networks import plain_copy
@@ -71,6 +71,8 @@ def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
         try:
             seconds, arrays = _read_checkpoint(file, variables)
         except Exception as error:  # a damaged archive raises a dozen kinds
+            if is_out_of_memory(error):  # an older one is no smaller
+                raise
             unusable[file.name] = error
             continue
         for name, array in arrays.items():

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from balanced_gan.data.batches import batches
-from balanced_gan.errors import InputError
+from balanced_gan.errors import InputError, is_out_of_memory
 from balanced_gan.evaluation.evaluate import FEWEST
 from balanced_gan.files import atomic_write
 from balanced_gan.model import workers
@@ -67,20 +67,25 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
             return _train(gan, seconds, damaged, settings, run, samples)
         except FloatingPointError as trouble:
             gan, seconds = _step_back(gan, trouble, settings, run, samples)
-        except (MemoryError, tf.errors.ResourceExhaustedError):
-            raise InputError(
-                "Training ran out of memory; the newest checkpoint is intact. A new run with a "
-                "smaller --batch_size, --width or --image_size may fit."
-            ) from None
-        except tf.errors.OpError as error:
-            if workers.cluster().count > 1:
-                raise workers.lost_worker(error) from None
-            failed_read = re.search(r"OSError: (.+)", error.message)  # in the pipeline of batches
-            if not failed_read:
-                raise
-            raise InputError(
-                f"A picture could not be read: {failed_read[1]}. Run the same command again."
-            ) from None
+        except (MemoryError, tf.errors.OpError) as error:
+            raise _explained(error) from None
+
+
+def _explained(error: MemoryError | tf.errors.OpError) -> Exception:
+    """The error as an InputError that says what to do; if that is unknown, the error itself."""
+    if is_out_of_memory(error):
+        return InputError(
+            "Training ran out of memory; the newest checkpoint is intact. A new run with a "
+            "smaller --batch_size, --width or --image_size may fit."
+        )
+    if workers.cluster().count > 1:
+        return workers.lost_worker(error)
+    failed_read = re.search(r"OSError: (.+)", str(error))  # in the pipeline of batches
+    if failed_read:
+        return InputError(
+            f"A picture could not be read: {failed_read[1]}. Run the same command again."
+        )
+    return error
 
 
 def _newest(settings, run, samples):

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from bad_files import bad_files
 from conftest import PROJECT, TINY
 from PIL import Image
@@ -21,6 +23,8 @@ from balanced_gan.settings import STARTS, Settings
 
 # What the installed balanced-gan runs; earlier installations have the same line.
 ENTRY_POINT = "import sys; from balanced_gan.cli import main; sys.exit(main())"
+
+ONEDNN = "Operation received an exception:Status: 1, message: could not create a primitive"
 
 
 @pytest.fixture
@@ -234,6 +238,30 @@ def test_damaged_run_is_one_sentence(train_py, tiny_run):
     (run / "settings.json").write_text("{}}")
     code, _, err = train_py("--resume")
     assert code == 1 and "settings.json" in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "function", "error"),
+    [
+        (["--TYPE", "generate"], "keras.saving.load_model", MemoryError()),
+        (["--TYPE", "generate"], "keras.Model.predict_on_batch", ValueError("OOM when allocating")),
+        (["--TYPE", "evaluate"], "balanced_gan.evaluation.evaluate.to_uint8", MemoryError()),
+        (["--resume"], "numpy.load", MemoryError()),
+        (
+            ["--resume", "--epochs", 6],
+            "keras.Model.fit",
+            tf.errors.AbortedError(None, None, ONEDNN),
+        ),
+    ],
+)
+def test_too_little_memory_is_one_sentence(train_py, tiny_run, monkeypatch, words, function, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(function, fail)
+    code, _, err = train_py(*words)
+    # Neither "damaged" nor "start a new run": the run is intact.
+    assert code == 1 and re.match("Error: .*(not enough|out of) memory", err.splitlines()[-1]), err
 
 
 @pytest.mark.parametrize(
