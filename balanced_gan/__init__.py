@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 # On Linux, TensorFlow leaves oneDNN off on processors without AVX512-VNNI, AVX512-BF16, AVX-VNNI or
-# AMX, which means most laptops. A training step then takes 1.5 times as long
+# AMX, which means most laptops. A training step then takes 1.41 times as long
 # (benchmarks/README.md). TensorFlow reads this variable once, when it is imported.
 if "tensorflow" not in sys.modules:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -18,8 +18,8 @@ STRONGEST = 100  # times the least weight
 def whose_turn(gap: Value, margin: Value, streak: Value, max_streak: Value) -> Value:
     """Says whether the generator (True) or the discriminator (False) trains now.
 
-    Both losses equal ln 2 when neither network can tell real from generated, so their
-    difference shows which one lags: the network with the higher loss has more to learn.
+    Both losses equal ln 2 when the discriminator cannot tell real from generated, so their
+    difference shows which network lags: the one with the higher loss has more to learn.
     Training that network alone holds the gap, and costs one backward pass per batch instead
     of two. The gap is held a little above 0, where the discriminator still has something
     to teach: after the same 51,200 portraits KID was 0.067 instead of 0.077, diversity
@@ -80,7 +80,7 @@ def next_streak(streak: Value, generator_turn: Value) -> Value:
 def next_r1_weight(weight: Value, gap: Value, margin: Value, least: Value) -> Any:
     """The weight of the R1 penalty after a batch.
 
-    Turns alone cannot hold a discriminator that tells generated pictures at a glance. The penalty
+    Turns alone cannot hold a discriminator that spots generated pictures at a glance. The penalty
     can: the steeper the discriminator, the more it costs, and a smooth one is less sure of itself
     but still learns. So its weight rises while the discriminator is too far ahead, and falls again
     once fewer than one batch in 20 is beyond the margin. In the first 1,600 batches, drawn houses

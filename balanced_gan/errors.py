@@ -9,7 +9,7 @@ _OUT_OF_MEMORY = (
 
 
 class InputError(ValueError):
-    """The user's input cannot be used; the message is one sentence that says why.
+    """The user's input cannot be used; the message says why, in a sentence or two.
 
     The command line prints only the message and exits with status 1.
     """

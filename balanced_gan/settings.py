@@ -102,13 +102,17 @@ class Settings:
     start: str = _networks(
         "auto",
         f"Trained networks to start from: {', '.join(STARTS)}, one of your runs, or scratch for "
-        "none; auto picks the one closest to your pictures.",
+        "none; auto picks the shipped ones closest to your pictures.",
     )
     dropout: float = _networks(0.0, "Share of the discriminator's activations to drop.", 0.0, 0.95)
 
     batch_size: int = _training(8, "Pictures in a batch.", 1, 4096)
     epochs: int | None = _training(
-        50, "Stop after this many passes over the pictures.", 1, 10**7, resumable=True
+        50,
+        "Stop after this many epochs, each of as many pictures as there are.",
+        1,
+        10**7,
+        resumable=True,
     )
     steps: int | None = _training(
         None, "Stop after this many steps, one batch each.", 1, 10**9, resumable=True
@@ -122,11 +126,11 @@ class Settings:
         resumable=True,
     )
     generator_learning_rate: float = _training(
-        8e-4, "Initial learning rate; see --learning_rate_decay.", 1e-7, 1.0
+        8e-4, "Initial learning rate of the generator; see --learning_rate_decay.", 1e-7, 1.0
     )
     # At a quarter of it the discriminator was at chance for most of a run, and taught nothing.
     discriminator_learning_rate: float = _training(
-        8e-4, "Learning rate of the discriminator.", 1e-7, 1.0
+        8e-4, "The same for the discriminator; see also --discriminator_warm_up.", 1e-7, 1.0
     )
     # Fast at first, because people wait for the early pictures; at a constant rate the pictures
     # become alike. It depends on the turns and not on the run's length, so that extending a

@@ -39,5 +39,5 @@ def test_the_progress_line_of_a_notebook(workplace):
     client.execute(cwd=str(workplace))
     widgets = notebook.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
     texts = [str(widget["state"].get("value")) for widget in widgets.values()]
-    assert any("gap" in text and "images/s" in text for text in texts)
+    assert any("gap" in text and "pictures/s" in text for text in texts)
     assert (workplace / "runs" / "001-drawn-faces" / "final.png").exists()

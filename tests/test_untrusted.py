@@ -105,11 +105,9 @@ def test_grids_that_cannot_be_read_are_left_out(tiny_run, train_py):
     write_report(tiny_run)
     assert [frame["label"] for frame in frames(tiny_run)] == ["after 8 steps", "newest"]
     Image.new("RGB", (8, 8)).save(last)
-    moving = Image.open(
-        io.BytesIO(animate_grids([*tiny_run.grid_files(), tiny_run.final_sheet])[0])
-    )
+    moving = Image.open(io.BytesIO(animate_grids([*tiny_run.grid_files(), tiny_run.final_grid])[0]))
     assert moving.n_frames == 1
-    tiny_run.final_sheet.write_bytes(png(10_000, 10_000))
+    tiny_run.final_grid.write_bytes(png(10_000, 10_000))
     code, out, _ = train_py("--TYPE", "report")
     assert code == 0 and "no new plot or animation" in out
 

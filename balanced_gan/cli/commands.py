@@ -77,7 +77,7 @@ def run_command(words) -> None:
 
 
 def main() -> None:
-    """Runs the command line; every expected error becomes one sentence."""
+    """Runs the command line; every expected error becomes a short message."""
     _mend_streams()
     # OpenCV reads this when it is loaded: the second line of defence behind data/decode.py.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_MEGAPIXELS * 10**6))

@@ -16,7 +16,7 @@ from balanced_gan.runs.registry import all_runs, create_run
 from balanced_gan.terminal import program, quiet_import, require_package
 
 _SHOWN_FACES = 400  # on the sheet of a dry run
-_NAMED_SKIPS = 5  # bad files named on the terminal, for one reason and in all; skipped.txt has all
+_NAMED_SKIPS = 5  # bad files named, for one reason and in all; skipped.txt has the rest
 
 
 def train(settings, run) -> None:
@@ -66,7 +66,7 @@ def assist(path) -> None:
 
 
 def show(settings, run) -> None:
-    """Shows the size of a job and how long it takes; of faces that were cut out, a sheet too.
+    """Shows the size of a job and how long it would take. With --crop face it writes a sheet, too.
 
     Args:
         run: the `Run` that it would go on with, or None.
@@ -181,5 +181,5 @@ def _say_outcome(outcome, settings, run, img_num):
             click.echo(f"Trained:  {done}. To continue: {again} {more}")
         else:
             click.echo(f"Finished: {done}; nothing is left to do. To train further: {again} {more}")
-    click.echo(f"Look at:  {run.report_file}, or only the pictures: {run.final_sheet}")
+    click.echo(f"Look at:  {run.report_file}, or only the pictures: {run.final_grid}")
     click.echo(f"Next:     {program()} --TYPE generate{which} --img_num {img_num}")

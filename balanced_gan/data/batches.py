@@ -38,7 +38,7 @@ def batches(
         replicas: a `tf.distribute.InputContext`, to get only the parts of each batch that
             the replicas of one worker train on; None for whole batches.
         weights: how often an epoch shows each sample, (N,), above 0 and 1 on average, once 100,000
-            samples were shown; a weight of 2.3 means twice or three times. None for once each.
+            samples have been shown; a weight of 2.3 means twice or three times. None for once each.
 
     Returns:
         A `tf.data.Dataset` of float32 (batch_size, S, S, C) in [-1, 1], or (batch_size, 2).

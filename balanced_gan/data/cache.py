@@ -4,7 +4,7 @@
         pictures.raw    uint8, one picture after the other
         index.json      their shape, and the files that could not be used
 
-The name of a folder in the cache is a hash of everything that its pictures depend on. It is
+The name of a folder in the cache is a hash of everything that its pictures depend on. A folder is
 written under another name and then renamed, so it is complete or missing, and never changes.
 Any number of processes can read it; of two that write it, the slower one discards its own.
 """

@@ -1,4 +1,4 @@
-"""Colour profiles embedded in picture files, and from their colours to sRGB."""
+"""Finds the colour profile in a picture file, and converts its colours to sRGB."""
 
 import functools
 import io

@@ -75,7 +75,7 @@ def _read_header(data: bytes) -> Image.Image | None:
     """A Pillow picture that is not decoded yet; None if Pillow does not know the file.
 
     Raises:
-        UnusablePictureError: if it is surely no picture that can be read.
+        UnusablePictureError: if it is certainly not a readable picture.
     """
     try:
         return Image.open(io.BytesIO(data), formats=known_formats())
@@ -109,7 +109,7 @@ def known_formats() -> tuple[str, ...]:
 
 
 def what_it_is(data: bytes) -> str | None:
-    """What a file is that is not a picture that can be read; None if that is unknown."""
+    """Says what an unreadable file is; None if that is unknown."""
     brand = _BRANDS.get(data[8:12]) if data[4:8] == b"ftyp" else None
     if brand in known_formats():
         return "cut short or damaged"
@@ -160,10 +160,10 @@ def _reduced_flags(shorter_side: int, image_size: float) -> int:
 
 
 def _with_end_mark(data: bytes) -> bytes:
-    """A JPEG file that has all its pixels. Of others, decoders fill the rest in silence.
+    """A JPEG file that has all its pixels; decoders silently fill in missing ones.
 
-    A file with its end mark is whole. Without it, bytes are added: where pixels are missing they
-    are taken for pixels, so that other bytes give another picture.
+    A file with its end mark is whole. One without it is decoded twice, with different bytes
+    appended. If pixels are missing, those bytes pass for pixels, and the two pictures differ.
 
     Raises:
         UnusablePictureError: if pixels are missing.

@@ -30,7 +30,10 @@ def different(pictures: NDArray[np.uint8], known: Iterable[bytes] = ()) -> NDArr
 
 
 def digests(pictures: NDArray[np.uint8] | StoredPictures) -> list[bytes]:
-    """One for each picture. They are read in parts: 5,000 pictures of 256x256 take a gigabyte."""
+    """The SHA-256 digest of each picture, (N, S, S, C).
+
+    They are read in parts: 5,000 pictures of 256x256 take a gigabyte.
+    """
     parts = (pictures[start : start + 500] for start in range(0, len(pictures), 500))
     return [sha256(picture).digest() for part in parts for picture in np.ascontiguousarray(part)]
 

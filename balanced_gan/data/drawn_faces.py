@@ -1,7 +1,7 @@
 """The built-in pictures: faces drawn with OpenCV from random factors.
 
 With them, everything can be tried without a folder of pictures. Because every factor is known
-(skin, hair, glasses, ...), it is easy to see which of them a generator has learnt.
+(skin, hair, glasses, ...), it is easy to see which of them a generator has learned.
 """
 
 from collections.abc import Sequence

@@ -35,6 +35,7 @@ def cut_faces(
         size: side of the results in pixels.
         border: what to keep around a face, as a share of its side.
         smallest: see `find_faces`.
+        most: the most faces to cut out.
 
     Returns:
         A list of uint8 (size, size, 3).

@@ -33,7 +33,7 @@ from balanced_gan.terminal import quiet_libraries
 # Reasons that may be gone the next time: a cloud's or a network's file that is offline now.
 _FAILED_READS = ("cannot be opened", "gone while reading", "not enough memory")
 _READ_AHEAD = 1024  # files in progress at once: enough for every thread, little memory
-_TASKS_PER_CORE = 8  # that those are divided into; small files one by one wait for Python's lock
+_TASKS_PER_CORE = 8  # with a task for each small file, threads would wait for Python's lock
 
 
 def load_folder(

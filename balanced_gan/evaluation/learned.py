@@ -2,8 +2,8 @@
 
 One is the discriminator of the start `neutral`, which sees edges and textures. The other is small
 and learned to see what EfficientNet-Lite0 sees, a network trained on photographs (README.md beside
-this file). Together they rank runs much as that network does, and find the later of two moments of
-a run nearer more often than it does (benchmarks/quality/ranks.py). Both come with this package, so
+this file). Together they rank runs much as that network does, and more often judge the later of two
+moments of a run to be the better (benchmarks/quality/ranks.py). Both come with this package, so
 nothing is downloaded.
 """
 
@@ -54,8 +54,8 @@ def learned_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 def learned_distance(samples: Features, real: Features) -> float:
     """The kernel distance ("mmd") of features from `learned_features`, (N, F) and (M, F).
 
-    The kernel is that of `kernel_distance`; inner products count 0.3 by what the perceptual network
-    sees and 0.7 by what the discriminator does, though this has many more features.
+    The kernel is that of `kernel_distance`. In its inner products, the perceptual network's
+    features count 0.3 in all and the discriminator's 0.7, although the latter are many more.
     """
     count = real.shape[1]
     others = count - _PERCEIVED

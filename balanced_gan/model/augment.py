@@ -32,7 +32,7 @@ def augment(pictures: tf.Tensor, draw: Callable[..., tf.Tensor]) -> tf.Tensor:
 
 
 def shift(pictures: tf.Tensor, draw: Callable[..., tf.Tensor]) -> tf.Tensor:
-    """Moves each picture by whole pixels and fills the gap with zero (mid-grey).
+    """Moves each picture by whole pixels and fills the uncovered edge with zero (mid-grey).
 
     This takes one product with a 0/1 matrix per axis: 3 MFLOP a picture at 64x64. Gathering
     single pixels would cost a scatter in the backward pass.

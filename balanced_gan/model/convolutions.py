@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-# Largest side of the smaller picture for which `nine_products` is used; beyond, its sums cost more
-# than they save. With `sixteen_products` everywhere, a step takes 1.05 times as long on AVX2
+# Largest side of the smaller picture for which `nine_products` is used; beyond it, the sums cost
+# more than they save. With `sixteen_products` everywhere, a step takes 1.05 times as long on AVX2
 # (benchmarks/speed/layers.py). It is not used in bfloat16, which rounds the products before they
 # are summed: faces kept a dot pattern.
 _NINE_UP_TO = {"float32": 16}
@@ -12,7 +12,7 @@ _NINE_UP_TO = {"float32": 16}
 def upsample_and_convolve(pictures: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Nearest-neighbour upsampling by 2 and a 3x3 convolution.
 
-    The upsampled picture is never built. Small pictures use `nine_products`, larger ones
+    The upsampled picture is never built. Small pictures in float32 use `nine_products`, all others
     `sixteen_products`.
 
     Args:

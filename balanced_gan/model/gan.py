@@ -160,9 +160,9 @@ class BalancedGAN(keras.Model):
         update_ema(self.ema_generator, self.generator, turns, self.ema_decay)
 
     def update_discriminator(self, forward: Forward) -> None:
-        """Updates the discriminator, on every 16th turn with 16 times the R1 penalty.
+        """Updates the discriminator; every 16th turn adds 16 times the R1 penalty.
 
-        Where its weight is high, it is every 4th turn with 4 times the penalty.
+        While the penalty's weight is above 4 times `r1`, every 4th turn adds 4 times the penalty.
         """
         variables = self.discriminator.trainable_variables
         gradients = forward.tape.gradient(forward.loss_d, variables)
@@ -255,7 +255,7 @@ class BalancedGAN(keras.Model):
         return self._latents(count, self.draw)
 
     def recalibrated_generator(self, batches: int = 32) -> keras.Model:
-        """Recalibrates the EMA generator's BatchNorm and returns it, ready to make pictures.
+        """Recalibrates the averaged generator's BatchNorm and returns it, ready to make pictures.
 
         Args:
             batches: number of batches of 4 latents and their negatives that give the statistics.
@@ -270,7 +270,7 @@ class BalancedGAN(keras.Model):
         return self.ema_generator
 
     def generate(self, count: int) -> NDArray[np.float32]:
-        """Makes pictures with the EMA generator, (count, S, S, C) in [-1, 1]."""
+        """Makes pictures with the averaged generator, (count, S, S, C) in [-1, 1]."""
         latents = self.random_latents(count)
         return self.recalibrated_generator().predict(latents, batch_size=64, verbose=0)
 

@@ -1,4 +1,4 @@
-"""The one layer that Keras does not have: upsampling fused with the convolution behind it.
+"""The one layer that Keras does not have: upsampling fused with the convolution after it.
 
 Before a network is saved, `networks.plain_copy` copies its weights into Keras's own layers.
 """

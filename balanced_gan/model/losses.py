@@ -67,12 +67,15 @@ def r1_penalty(gradients: tf.Tensor) -> tf.Tensor:
     return 0.5 * scale * ops.mean(ops.sum(squares, axis=1))
 
 
-def r1_gradients(discriminator: keras.Model, real: tf.Tensor, weight: float) -> Sequence[tf.Tensor]:
+def r1_gradients(
+    discriminator: keras.Model, real: tf.Tensor, weight: float | tf.Tensor
+) -> Sequence[tf.Tensor]:
     """The gradients of the R1 penalty with respect to the discriminator's weights.
 
     Args:
         discriminator: (B, S, S, C) -> (B, 1) logits.
         real: (B, S, S, C) float32, or points (B, 2), after any augmentation.
+        weight: of the penalty.
 
     Returns:
         The gradients of `weight * r1_penalty`, one for each trainable variable.

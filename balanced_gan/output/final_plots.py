@@ -15,7 +15,7 @@ def write_final_plots(run: Run, animated: bool = True) -> None:
     plot = losses_png(run.history_rows(), run.settings().margin)
     if plot:
         atomic_write(run.path / "losses.png", plot)
-    if animated and run.final_sheet.exists():
-        gif, mp4 = animate_grids([*run.grid_files(), run.final_sheet])
+    if animated and run.final_grid.exists():
+        gif, mp4 = animate_grids([*run.grid_files(), run.final_grid])
         atomic_write(run.path / "animation.gif", gif)
         atomic_write(run.path / "animation.mp4", mp4)

@@ -32,7 +32,7 @@ class Images:
     """Square pictures: uint8 (N, S, S, C) to train on, float32 in [-1, 1] as generated."""
 
     word = "Pictures"
-    img_num = 20  # what a finished training suggests to make
+    img_num = 20  # how many to suggest once training has finished
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -44,7 +44,7 @@ def latents_of(
 
 
 def load_network(run: Run, file: Path) -> "keras.Model":
-    """Loads the EMA generator or the discriminator of a run. The file may be untrusted.
+    """Loads the averaged generator or the discriminator of a run. The file may be untrusted.
 
     Args:
         file: its `generator_file` or `discriminator_file`.

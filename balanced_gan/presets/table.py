@@ -71,7 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "beta_1": 0.9,
         "balance": "two_step",
     },
-    # An article of 2020 on CelebA at 128x128, in Keras. Its label noise points inwards here.
+    # An article of 2020 on CelebA at 128x128, in Keras. Its label noise only moves labels to 0.5.
     "celeba128": {
         **_AS_IT_WAS,
         "source_width": 178,

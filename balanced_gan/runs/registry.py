@@ -94,7 +94,7 @@ def refuse_unsafe(run: Run) -> Run:
         for path in (Path(parent, name) for name in (*folders, *files)):
             try:
                 mode = path.lstat().st_mode
-            except FileNotFoundError:  # deleted by a training that is running
+            except FileNotFoundError:  # deleted by a run in training
                 continue
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 what = "a link" if stat.S_ISLNK(mode) else "neither a file nor a folder"

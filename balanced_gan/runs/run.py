@@ -9,7 +9,7 @@ runs/001-faces/
     lock                held by the process that trains
     grids/              real pictures, and pictures of the same latents over time
     checkpoints/        the newest states, for resuming
-    generator.keras     the EMA generator, at the newest checkpoint
+    generator.keras     the averaged generator, at the newest checkpoint
     discriminator.keras the discriminator, at the same step
     evaluations.csv     quality during training, one row per evaluation
     best/               both networks at the best evaluation
@@ -93,7 +93,7 @@ class Run:
         return self.path / "report.html"
 
     @property
-    def final_sheet(self) -> Path:
+    def final_grid(self) -> Path:
         return self.path / "final.png"
 
     @property

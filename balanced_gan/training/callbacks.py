@@ -190,7 +190,7 @@ class MetadataLog(FileCallback):
 
 
 class Memory(keras.callbacks.Callback):
-    """Returns freed memory to the system every ten seconds; see `memory`."""
+    """Returns freed memory to the system every ten seconds; see `memory.give_back`."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()

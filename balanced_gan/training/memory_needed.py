@@ -8,19 +8,19 @@ from balanced_gan import memory
 from balanced_gan.errors import InputError
 from balanced_gan.model.gan import BalancedGAN
 
-# Fitted to benchmarks/speed/memory.py: what TensorFlow and the other libraries take;
+# Fitted to benchmarks/speed/memory.py. TensorFlow and the other libraries:
 _BASE_MIB = 900
-# numbers kept for every weight: itself, its gradient, Adam's two, EMA, and copies for a checkpoint;
+# Numbers for each weight: itself, its gradient, Adam's two, EMA, and copies for a checkpoint.
 _PER_WEIGHT = 7.9
-# for every activation of a forward pass, for the backward pass and in between;
+# Numbers for each activation of a forward pass, for the backward pass and in between.
 _PER_ACTIVATION = 0.8
-# and for every value of a picture that is augmented: its changes, forward and backward.
+# Numbers for each value of a picture that is augmented: its changes, forward and backward.
 _PER_PICTURE_VALUE = 39
 _NUMBER = 4 / 2**20  # MiB of a float32
 
 
 def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
-    """The peak memory of training, in MiB, within a quarter (benchmarks/speed/memory.py)."""
+    """The peak memory of training, in MiB, within 7 % on the jobs of benchmarks/speed/memory.py."""
     weights = gan.generator.count_params() + gan.discriminator.count_params()
     # The discriminator sees real and generated pictures.
     activations = _activations(gan.generator) + 2 * _activations(gan.discriminator)

@@ -89,7 +89,7 @@ class Grids(FileCallback):
             self._draw(self.run.grid_file(step))
 
     def on_train_end(self, logs: Any = None) -> None:
-        self._draw(self.run.final_sheet)
+        self._draw(self.run.final_grid)
 
     def _draw(self, path: Path) -> None:
         # 32 batches would take three times as long.

@@ -1,6 +1,6 @@
 """How often each training picture is shown: unusual ones more often than ordinary ones.
 
-A generator makes rare kinds of pictures even more rarely than they are. Of 320 portraits 15 % show
+A generator makes rare kinds of pictures even rarer. Of 320 portraits 15 % show
 women. After 395,744 pictures, all shown equally often, 12 to 13 % of the generator's did, and they
 were less varied than the portraits. With these weights, 55,000 pictures later, it was about 15 %,
 and diversity had risen from 0.90 and 0.91 to 0.96 at the same KID; over a whole run the gain is
@@ -16,7 +16,7 @@ from balanced_gan.evaluation.features import shape_and_colour
 from balanced_gan.evaluation.metrics import distances
 from balanced_gan.output.images import in_batches
 
-_NEIGHBOUR = 5  # the distance to this one, nearest first, says how unusual a picture is
+_NEIGHBOUR = 5  # place of the distance that says how unusual a picture is; its own is 0
 _COMPARED = 500  # pictures to find it among; twice as many give nearly the same weights
 _LEAST, _MOST = 0.25, 4.0  # so that copies do not vanish, and a stray picture does not dominate
 _AT_ONCE = 250  # pictures in memory; of 256x256 they are 50 MB
@@ -25,10 +25,10 @@ _AT_ONCE = 250  # pictures in memory; of 256x256 they are 50 MB
 def sampling_weights(samples: Any, power: float) -> NDArray[np.float64]:
     """Computes how often each picture is shown, (N,), 1 on average.
 
-    The farther a picture is from its fifth neighbour among at most 500 pictures, in outlines and
-    colours, the more unusual it is. Its weight is that distance as a share of the median distance,
-    to a power, from 0.25 to 4. Of up to 500 pictures, one that is there six times or more gets the
-    least.
+    The farther a picture is from its fifth neighbour among at most 500 pictures (the sixth, if it
+    is not one of them), in outlines and colours, the more unusual it is. Its weight is that
+    distance as a share of the median distance, to a power, from 0.25 to 4. With at most 500
+    pictures, one that occurs six times or more gets the least weight.
 
     Args:
         samples: uint8 pictures (N, S, S, C), or points (N, 2), which all get the same weight.

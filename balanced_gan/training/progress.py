@@ -52,7 +52,7 @@ class Progress(keras.callbacks.Callback):
             turns = self.model.generator_turns.numpy(), self.model.discriminator_turns.numpy()
             trains = "+".join(name for name in ("G", "D") if logs[f"turn_{name}"])
             self.bar.set_postfix_str(
-                f"{speed:.0f} images/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
+                f"{speed:.0f} pictures/s, G {logs['loss_G']:.2f} D {logs['loss_D']:.2f} "
                 f"gap {logs['gap']:+.2f}, {trains} trains, G {turns[0] / sum(turns):.0%}",
                 refresh=False,
             )

@@ -36,7 +36,7 @@ _LEAST_FACTOR = 1 / 8  # of the learning rates, reached by going back three time
 
 
 class Outcome(NamedTuple):
-    """How a training ended."""
+    """How a training session ended."""
 
     finished: bool  # whether the budget is spent; if not, training was interrupted
     epochs: int  # complete epochs, over all sessions of the run

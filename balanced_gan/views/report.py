@@ -170,7 +170,7 @@ def _minutes_left(
 def _frames(run: Run, steps: int, ended: bool) -> list[dict[str, Any]]:
     """The grids behind the slider, oldest first: step, label and picture.
 
-    Until training has ended, the last sheet is from an earlier session, if there is one.
+    Until training has ended, the last grid is from an earlier session, if there is one.
     """
     grids = run.grid_files()
     shown = [(int(grids[i].stem[5:]), grids[i]) for i in evenly(len(grids), _FRAMES)]
@@ -182,8 +182,8 @@ def _frames(run: Run, steps: int, ended: bool) -> list[dict[str, Any]]:
         }
         for step, file in shown
     ]
-    if ended and run.final_sheet.exists():
-        frames.append({"step": steps, "label": "newest", "picture": _inline(run.final_sheet)})
+    if ended and run.final_grid.exists():
+        frames.append({"step": steps, "label": "newest", "picture": _inline(run.final_grid)})
     return [frame for frame in frames if frame["picture"]]
 
 

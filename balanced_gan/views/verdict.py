@@ -1,4 +1,4 @@
-"""Says in a sentence or two whether a run is going well."""
+"""Says briefly whether a run is going well."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Standing(NamedTuple):
 
 
 def verdict(standing: Standing) -> str:
-    """Judges a run in one to four sentences; commands are enclosed in backticks."""
+    """Judges a run in one to three sentences; commands are enclosed in backticks."""
     sentences = [_end(standing) if standing.ended else _trend(standing)]
     if not standing.ended and standing.left is not None:
         sentences.append(f"About {_duration(standing.left)} to go.")

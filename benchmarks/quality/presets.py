@@ -53,7 +53,7 @@ def first_recognised(run):
 
 
 def figures(run):
-    """`(parameters, images/s, batches, turns, gap)` of a run, as text."""
+    """`(parameters, pictures/s, batches, turns, gap)` of a run, as text."""
     metadata = run.metadata()
     gaps, turns = history(run)
     return [
@@ -97,7 +97,7 @@ def run_sine(work):
         session = run.metadata()["sessions"][0]
         distance, bins = re.search(r"distance ([\d.]+); (\d+) of 10", made).groups()
         rows.append([seed, f"{60 * session['minutes']:.0f}", *figures(run)[1:], distance, bins])
-    keep("sine", run_below(work / "sine-0").final_sheet)
+    keep("sine", run_below(work / "sine-0").final_grid)
     return rows
 
 
@@ -125,7 +125,8 @@ def main(data, minutes, seed, chosen):
         f"frontal cascades both find a face in {RECOGNISED:.0%} of a grid's pictures, enlarged "
         f"to 192x192 (in the real pictures: {share_with_face(real):.0%}).",
         table(
-            "preset | parameters G + D | images/s | batches | turns G : D | gap | first face", rows
+            "preset | parameters G + D | pictures/s | batches | turns G : D | gap | first face",
+            rows,
         ),
         "`python train.py --preset sine`, then `--TYPE generate --img_num 1000`: mean distance "
         "of 1,000 generated points to the curve, and how many of ten equal parts of its x-range "

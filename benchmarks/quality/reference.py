@@ -150,7 +150,7 @@ def main(options, data, seeds, kind, against, image):
             rows.append(row | measure(run, data, *parts, features))
             print(rows[-1], run.path, flush=True)
             if image and version == "this" and seed == seeds[0]:
-                Image.open(run.final_sheet).convert("RGB").save(image, quality=85)
+                Image.open(run.final_grid).convert("RGB").save(image, quality=85)
     title = "The users' own command" + (f": {' '.join(options)}" if options != USERS else "")
     publish(
         title if kind == "portraits" else f"{title}, {kind}",

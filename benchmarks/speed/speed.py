@@ -227,7 +227,7 @@ def measure_step(rounds):
         next(name for name in ours if name.startswith(start) and name.endswith(faster))
         for start in ("default", "dcgan")
     )
-    header = "ours | GFLOP a picture, turn of G | turn of D | ms a batch | images/s | GFLOP/s | "
+    header = "ours | GFLOP a picture, turn of G | turn of D | ms a batch | pictures/s | GFLOP/s | "
     publish(
         "Speed of a training step",
         f"Medians of {rounds} rounds of {BATCHES} batches each. This machine's "

@@ -43,7 +43,7 @@ def test_train_resume_generate(train_py, folder, workplace):
     assert code == 0
     for promised in ("Pictures: 10", "runs/001-my-faces, new", "final.png", "--img_num 20"):
         assert promised in out.replace("\\", "/")
-    assert "epoch 2/2" in err and "images/s" in err and " trains, G " in err
+    assert "epoch 2/2" in err and "pictures/s" in err and " trains, G " in err
 
     code, out, _ = train_py(*train, 3)
     assert code == 0 and "001-my-faces, continued" in out

@@ -72,7 +72,7 @@ def assert_same_run(first, second):
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
     assert history(first) == history(second)
-    assert first.final_sheet.read_bytes() == second.final_sheet.read_bytes()
+    assert first.final_grid.read_bytes() == second.final_grid.read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_steps_end_a_run_in_the_middle_of_an_epoch(workplace):
     run = train(epochs=None, steps=3, grid_every_epochs=None, grid_every_steps=2, grid_side=3)
     assert [row["epoch"] for row in history(run)] == ["1", "1", "2"]
     assert [file.name for file in run.grid_files()] == ["step-00000000.png", "step-00000002.png"]
-    assert Image.open(run.final_sheet).size == (3 * 32, 3 * 32)
+    assert Image.open(run.final_grid).size == (3 * 32, 3 * 32)
     # Of two limits the first counts.
     outcome = go_on(run, Settings(**{**TINY_SETTINGS, "grid_side": 3}, epochs=2, steps=5))
     assert outcome.finished and outcome.steps == 4

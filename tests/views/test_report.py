@@ -64,7 +64,7 @@ def in_training(run, **settings):
 def test_a_page_of_a_run_in_training_says_how_long_it_will_take(tiny_run, limits, minutes):
     text = in_training(tiny_run, **limits)
     assert re.search(rf"Training\s.*About {minutes} minutes to go", text)
-    assert "newest" not in text  # the last sheet is of an earlier session
+    assert "newest" not in text  # the last grid is of an earlier session
     assert "location.reload" in tiny_run.report_file.read_text(encoding="utf-8")
 
 
