@@ -188,7 +188,7 @@ class Settings:
     max_streak: int = _balance(16, "Most turns in a row for one network.", 1, 1_000_000)
 
     grid_every_epochs: int | None = _watching(
-        10, "Epochs between grids of pictures.", 1, 10**7, resumable=True
+        10, "Epochs between grids of pictures; more after 256 grids.", 1, 10**7, resumable=True
     )
     grid_every_steps: int | None = _watching(
         None, "Steps between grids, in place of epochs.", 1, 10**9, resumable=True
@@ -235,7 +235,8 @@ class Settings:
     def from_json(cls, text: str) -> "Settings":
         """Settings from the text that `to_json` returns.
 
-        Values written by older versions are translated to their present names.
+        Values written by older versions are translated to their present names, and settings that
+        they did not have yet are those of the run's preset.
 
         Raises:
             InputError: if the text is not JSON, or its names or values are not valid settings.
@@ -248,7 +249,11 @@ class Settings:
         if not isinstance(values, dict) or not values.keys() <= known:
             unknown = sorted(values.keys() - known) if isinstance(values, dict) else values
             raise InputError(f"unknown settings: {unknown}")
-        return cls(**{name: renamed(name, value) for name, value in values.items()})
+        values = {name: renamed(name, value) for name, value in values.items()}
+        preset = values.get("preset")
+        if not isinstance(preset, str) or preset not in PRESETS:
+            preset = "balanced"
+        return cls(**preset_values(preset) | values)
 
     def identity(self) -> dict[str, Any]:
         """The settings that cannot change when a run is resumed; equal for the same run."""

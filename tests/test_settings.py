@@ -58,6 +58,15 @@ def test_identity_is_all_but_budget_and_watching():
 def test_presets_are_valid_overrides(preset):
     settings = Settings(**preset_values(preset))
     assert settings.preset == preset
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_run_from_before_a_setting_existed_has_that_of_its_preset(preset):
+    settings = Settings(**preset_values(preset))
+    for name in preset_values(preset).keys() - {"preset"}:
+        stored = dataclasses.asdict(settings)
+        del stored[name]
+        assert Settings.from_json(json.dumps(stored)) == settings
     for name, value in PRESETS[preset].items():
         assert getattr(settings, name) == value, name
 

@@ -16,6 +16,7 @@ from balanced_gan.terminal import quiet_import
 @run_option("Evaluate a run")
 @best_option
 @option("--path", help="Folder of pictures that the run was not trained on.")
+@option("--pattern", help="As in training, for --path. [default: the run's]")
 @option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of the first of 400 samples."
 )
@@ -25,7 +26,7 @@ from balanced_gan.terminal import quiet_import
     help="InceptionV3 without its top, a .h5 file, for FID and KID; or `download`, to fetch "
     "Keras's own once, 88 MB. [default: neither FID nor KID]",
 )
-def command(run_name, best, path, seed, inception_weights):
+def command(run_name, best, path, pattern, seed, inception_weights):
     """Measure how good and how varied a run's pictures are, and whether any are copies."""
     run = find_run(run_name)
     held_out_path = None if path is None else folder_of(path)
@@ -45,7 +46,9 @@ def command(run_name, best, path, seed, inception_weights):
     if path is None:
         against = f"{_some_of(trained)} training pictures, which flatters it; try --path UNSEEN"
     else:
-        others = dataclasses.replace(settings, path=held_out_path, max_images=None)
+        others = dataclasses.replace(
+            settings, path=held_out_path, pattern=pattern or settings.pattern, max_images=None
+        )
         held_out, skipped = kinds.Images(others).load()
         for name, reason in skipped:
             click.echo(f"Skipped:  {printable(name)} ({reason})")

@@ -38,7 +38,8 @@ def command(run_name, best, img_num, top, seed, **results):
     sampler = sampling.load_sampler(run, best, results["truncation"])
     seeds = range(seed, seed + img_num)
     kept = sampler.most_real(seeds, top) if top else seeds
-    folder = sampling.free_folder(Path(results["out"] or sampling.IMAGES / run.name))
+    out = results["out"]
+    folder = sampling.free_folder(Path(out or sampling.IMAGES / run.name), bool(out))
     sheet, lines = kind.write(sampler, folder, kept, results["columns"], results["captions"])
     chosen = f" (the most real of {img_num})" if top else ""
     word = f"{kind.word}:"

@@ -44,7 +44,7 @@ def command(run_name, best, latents, seed, truncation, out, **video):
     prior = run.settings().latent_prior
     seeds = range(seed, seed + latents)
     points = sampling.latents_of(seeds, generator.input_shape[-1], truncation, prior)
-    folder = sampling.free_folder(Path(out or sampling.IMAGES / run.name))
+    folder = sampling.free_folder(Path(out or sampling.IMAGES / run.name), bool(out))
     files = interpolate_files(generator, folder, points, prior, **video)
     click.echo(f"Video:    {latents} latents, from {run.name} with --seed {seed}")
     click.echo(f"Look at:  {', '.join(map(str, files))}")

@@ -47,7 +47,7 @@ def _cells(run):
     for row in deque(run.history_rows(), 1):  # the newest, if any
         seen = f"{run.pictures_seen(int(row['step'])):,}"
         minutes = f"{float(row['seconds']) / 60:.1f}"
-    evaluations = run.evaluations(float("inf"))
+    evaluations = run.evaluations()
     mmd = f"{evaluations[-1]['mmd']:.3f}" if evaluations else ""
     size = 0
     for file in run.path.rglob("*"):

@@ -1,6 +1,7 @@
 """--TYPE train: from options to settings and a run, to train it."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from balanced_gan.errors import InputError
 from balanced_gan.model import workers
 from balanced_gan.runs.registry import find_run, matching_run
 from balanced_gan.settings import Settings, preset_values
+from balanced_gan.terminal import Messages
 
 
 @cli_command("train")
@@ -62,10 +64,8 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
     given = {name: value for name, value in values.items() if _was_given(context, name)}
     if new and (resume or run_name is not None):
         raise click.UsageError("--new starts a run; --resume and --run continue one.")
-    try:
-        settings = Settings(**{**preset_values(values["preset"]), **without_alternatives(given)})
-    except InputError as error:  # such as nan, which is in no range and out of none
-        raise click.UsageError(f"--{error}") from None
+    # A full disk or a closed pipe must not end training.
+    sys.stdout = Messages(sys.stdout)
     if not workers.cluster().is_chief:
         session.assist(given.get("path"))
         return
@@ -73,10 +73,15 @@ def command(context, run_name, resume, new, dry_run, worker_count, **values):
     if resume or run_name is not None:
         run = find_run(run_name)
         settings = _continued(run, given)
-    elif not new:
-        run, settings, unusable = matching_run(settings)
-        for sentence in unusable:
-            click.echo(f"Note:     {sentence}")
+    else:
+        try:
+            settings = Settings(**preset_values(values["preset"]) | without_alternatives(given))
+        except InputError as error:  # such as nan, which is in no range and out of none
+            raise click.UsageError(f"--{error}") from None
+        if not new:
+            run, settings, unusable = matching_run(settings)
+            for sentence in unusable:
+                click.echo(f"Note:     {sentence}")
     with workers.local_workers(None if dry_run else worker_count):
         if dry_run:
             session.show(settings, run)

@@ -83,7 +83,7 @@ def load_folder(
             field.name: getattr(settings, field.name)
             for field in dataclasses.fields(settings)
             if field.metadata["group"] == "Pictures"
-            and field.name not in ("path", "pattern", "mirror", "cache")
+            and field.name not in ("path", "pattern", "mirror", "oversampling", "cache")
         }
         key = key_of(root, found.names, formats=known_formats(), **how)
         with suppress(OSError):

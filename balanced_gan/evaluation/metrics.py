@@ -65,42 +65,69 @@ def sliced_wasserstein(
         deviation of the real patches: 0 or more, lower is better.
     """
     random = np.random.default_rng(seed)
+    channels = real[0].size // real.shape[1] ** 2
+    levels = []
+    for side in _sides(real.shape[1]):
+        places = [_places(len(pictures), side, random) for pictures in (samples, real)]
+        directions = random.standard_normal((_PROJECTIONS, PATCH**2 * channels))
+        levels.append((*places, directions.astype(np.float32)))
+    in_samples, in_real, all_directions = zip(*levels, strict=True)
+    ours_and_theirs = zip(_patches(samples, in_samples), _patches(real, in_real), strict=True)
     distances = []
-    for level, real_level in zip(_pyramid(samples), _pyramid(real), strict=True):
-        ours, theirs = _patches(level, random), _patches(real_level, random)  # (P, 7, 7, C)
+    for (ours, theirs), directions in zip(ours_and_theirs, all_directions, strict=True):
         mean = theirs.mean((0, 1, 2))
         deviation = theirs.std((0, 1, 2)) + 1e-6  # it is 0 for pictures of one colour
         ours, theirs = (
             ((patches - mean) / deviation).reshape(len(patches), -1) for patches in (ours, theirs)
         )
-        directions = random.standard_normal((_PROJECTIONS, ours.shape[1])).astype(np.float32)
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         apart = np.sort(directions @ ours.T) - np.sort(directions @ theirs.T)
         distances.append(1000 * float(np.abs(apart).mean()))
     return distances
 
 
-def _pyramid(pictures: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Laplacian levels, (N, s, s, C), from the finest; the last one is the remainder."""
-    level = pictures.reshape(*pictures.shape[:3], -1).astype(np.float32)
+def _sides(side: int) -> list[int]:
+    """The sides of a pyramid's levels in pixels, from the finest."""
+    smaller = (side + 1) // 2
+    return [side, *_sides(smaller)] if side >= 2 * SMALLEST_LEVEL else [side]
+
+
+def _places(count: int, side: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Where random patches lie: their pictures, rows and columns, (3, P)."""
+    corners = side - PATCH + 1
+    return np.stack([random.integers(0, high, _PATCHES) for high in (count, corners, corners)])
+
+
+def _patches(
+    pictures: NDArray[np.uint8], places: Sequence[NDArray[np.int64]]
+) -> list[NDArray[np.float32]]:
+    """The patches at `_places` of each level, (P, 7, 7, C).
+
+    One picture at a time: all levels of 1,000 pictures of 256x256 would take a gigabyte.
+    """
+    pictures = pictures.reshape(*pictures.shape[:3], -1)
+    shape = _PATCHES, PATCH, PATCH, pictures.shape[-1]
+    patches = [np.empty(shape, np.float32) for _ in places]
+    for number, picture in enumerate(pictures):
+        for level, (of_picture, rows, columns), found in zip(
+            _pyramid(picture), places, patches, strict=True
+        ):
+            here = of_picture == number
+            windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH, PATCH), axis=(0, 1))
+            found[here] = windows[rows[here], columns[here]].transpose(0, 2, 3, 1)
+    return patches
+
+
+def _pyramid(picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Laplacian levels of a picture (S, S, C), (s, s, C), from the finest; the last one is the
+    remainder."""
+    level = picture.astype(np.float32)
     levels = []
-    while level.shape[1] >= 2 * SMALLEST_LEVEL:
-        size = level.shape[1]
-        smaller = np.stack([cv2.pyrDown(picture) for picture in level])
-        # In place: 1,000 pictures of 256x256 are 790 MB here.
-        for picture, small in zip(level, smaller, strict=True):
-            picture -= cv2.pyrUp(small, dstsize=(size, size)).reshape(picture.shape)
-        levels.append(level)
-        level = smaller.reshape(*smaller.shape[:3], -1)
+    for side in _sides(len(picture))[:-1]:
+        smaller = np.asarray(cv2.pyrDown(level), np.float32)
+        levels.append(level - cv2.pyrUp(smaller, dstsize=(side, side)).reshape(level.shape))
+        level = smaller.reshape(*smaller.shape[:2], -1)
     return [*levels, level]
-
-
-def _patches(level: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """Random patches, (P, 7, 7, C)."""
-    windows = np.lib.stride_tricks.sliding_window_view(level, (PATCH, PATCH), axis=(1, 2))
-    count, rows, columns = windows.shape[:3]
-    picked = (random.integers(0, high, _PATCHES) for high in (count, rows, columns))
-    return windows[tuple(picked)].transpose(0, 2, 3, 1)
 
 
 def frechet_distance(samples: Features, real: Features) -> float:

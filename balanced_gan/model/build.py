@@ -30,13 +30,10 @@ def build_gan(settings: Settings) -> BalancedGAN:
     # an uninterrupted one.
     tf.config.experimental.enable_op_determinism()
     policy = "mixed_bfloat16" if settings.precision == "bfloat16" else "float32"
-    build_generator, build_discriminator = NETWORKS[settings.networks]
-    size = settings.image_size, settings.channels
     gan_class = SCHEDULES[settings.balance]
     strategy = workers.strategy()
     with strategy.scope(), _dtype_policy(policy):
-        generator = build_generator(*size, settings.latent_dim, settings.width)
-        discriminator = build_discriminator(*size, settings.width, settings.dropout)
+        generator, discriminator = build_networks(settings)
         if strategy.num_replicas_in_sync > 1:
             generator = shared_copy(generator)
             gan_class = replicated(gan_class)
@@ -71,6 +68,19 @@ def build_gan(settings: Settings) -> BalancedGAN:
             optimizer(settings.discriminator_learning_rate, settings.discriminator_warm_up),
         )
     return gan
+
+
+def build_networks(settings: Settings) -> tuple[keras.Model, keras.Model]:
+    """Builds `(generator, discriminator)`, untrained, for one process and one device.
+
+    Only `build_gan` spreads them over workers, which must all do so equally often.
+    """
+    build_generator, build_discriminator = NETWORKS[settings.networks]
+    size = settings.image_size, settings.channels
+    return (
+        build_generator(*size, settings.latent_dim, settings.width),
+        build_discriminator(*size, settings.width, settings.dropout),
+    )
 
 
 @contextmanager

@@ -39,8 +39,8 @@ class Start(NamedTuple):
     arrays: Mapping[str, NDArray]
 
 
-def parts(gan: keras.Model) -> dict[str, keras.Variable]:
-    """Names the variables of a `BalancedGAN` with the networks "light" by their stage.
+def parts(generator: keras.Model, discriminator: keras.Model) -> dict[str, keras.Variable]:
+    """Names the variables of the networks "light" by their stage.
 
     Stages are counted from the base, so that networks for pictures of different sizes share most
     of the names.
@@ -50,13 +50,13 @@ def parts(gan: keras.Model) -> dict[str, keras.Variable]:
     """
     named: dict[str, keras.Variable] = {}
     times = 1
-    for layer in gan.generator.layers:
+    for layer in generator.layers:
         times *= 2 if isinstance(layer, UpsampledConv2D) else 1
         last = isinstance(layer, keras.layers.Conv2D) and not isinstance(layer, UpsampledConv2D)
         place = "/pictures" if last else ""
         named |= {f"generator/x{times}{place}/{each.name}": each for each in layer.weights}
     place = "/pictures"
-    for layer in gan.discriminator.layers:
+    for layer in discriminator.layers:
         last = isinstance(layer, keras.layers.Dense)
         times //= 2 if isinstance(layer, keras.layers.Conv2D) else 1
         at = "logits" if last else f"x{times}{place}"
@@ -65,18 +65,14 @@ def parts(gan: keras.Model) -> dict[str, keras.Variable]:
     return named
 
 
-def arrays_of(gan: keras.Model) -> dict[str, NDArray[np.float32]]:
-    """The weights of a trained `BalancedGAN` with the networks "light", as in `Start.arrays`.
+def arrays_of(generator: keras.Model, discriminator: keras.Model) -> dict[str, NDArray[np.float32]]:
+    """The weights of trained networks "light", as in `Start.arrays`.
 
-    They are those of the discriminator and of the averaged generator, which makes better pictures
-    than the generator itself.
+    Args:
+        generator: as `build_networks` makes it, best with the weights of the averaged one.
     """
-    pairs = zip(gan.generator.weights, gan.ema_generator.weights, strict=True)
-    averaged = {id(variable): average for variable, average in pairs}
-    return {
-        name: np.asarray(averaged.get(id(variable), variable).numpy())
-        for name, variable in parts(gan).items()
-    }
+    named = parts(generator, discriminator)
+    return {name: np.asarray(variable.numpy()) for name, variable in named.items()}
 
 
 def load_arrays(file: Path) -> dict[str, NDArray[np.float32]]:
@@ -112,7 +108,7 @@ def apply_start(gan: keras.Model, start: Start, samples: NDArray[np.uint8]) -> N
         samples: the training pictures, uint8 (N, S, S, C).
     """
     random = np.random.default_rng(0)
-    named = parts(gan)
+    named = parts(gan.generator, gan.discriminator)
     start = start._replace(arrays=_grown(start.arrays, named, samples, random))
     of_base = {"generator": "generator/x1/gamma", "discriminator": "discriminator/x1/bias"}
     channels = {

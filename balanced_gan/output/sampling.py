@@ -1,6 +1,7 @@
 """From seeds to latents to samples, and the networks that make them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -135,8 +136,12 @@ def load_sampler(run: Run, best: bool, truncation: float) -> Sampler:
     )
 
 
-def free_folder(folder: Path) -> Path:
-    """The folder itself if it is empty or missing, else the first free `folder-2`, `-3`, ...
+def free_folder(folder: Path, may_be_empty: bool) -> Path:
+    """Makes the folder if it is missing, else the first free `folder-2`, `-3`, ...
+
+    Args:
+        may_be_empty: whether an empty folder is free, too. Another process may be about to write
+            into it.
 
     Raises:
         InputError: if the path is a file, or a root folder that is not empty.
@@ -144,13 +149,15 @@ def free_folder(folder: Path) -> Path:
     # The names of "." and ".." cannot be numbered.
     named = folder.resolve() if folder.name in ("", "..") else folder
     candidate, number = named, 1
-    while candidate.exists():
+    while True:
+        with suppress(FileExistsError):
+            candidate.mkdir(parents=True)
+            return candidate
         if not candidate.is_dir():
             raise InputError(f"Pictures need a folder, not a file: out={str(candidate)!r}.")
-        if not any(candidate.iterdir()):
-            break
+        if may_be_empty and not any(candidate.iterdir()):
+            return candidate
         if not named.name:
             raise InputError(f"Pictures need a folder below the root: out={str(folder)!r}.")
         number += 1
         candidate = named.with_name(f"{named.name}-{number}")
-    return candidate

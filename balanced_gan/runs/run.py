@@ -197,13 +197,9 @@ class Run:
                 self.events_file, EVENT_COLUMNS, [*rows, (step, round(seconds, 2), event, text)]
             )
 
-    def evaluations(self, steps: float) -> list[dict[str, float]]:
+    def evaluations(self) -> list[dict[str, float]]:
         """Rows of evaluations.csv; none if it is missing or damaged. Training then looks for a
-        new best.
-
-        Args:
-            steps: rows up to this step; after a crash there may be later ones.
-        """
+        new best."""
         try:
             rows = [
                 # An empty cell: another version of the program did not measure this.
@@ -213,7 +209,7 @@ class Run:
         except (ValueError, TypeError):
             return []
         needed = {"step", "minutes", "mmd"}
-        return [row for row in rows if row.keys() >= needed and row["step"] <= steps]
+        return [row for row in rows if row.keys() >= needed]
 
     def save_evaluations(self, rows: list[dict[str, float]]) -> None:
         """Writes evaluations.csv; at least one row."""

@@ -8,7 +8,7 @@ import numpy as np
 from balanced_gan.errors import InputError
 from balanced_gan.evaluation.features import OUTLINES, shape_and_colour
 from balanced_gan.evaluation.metrics import kernel_distance
-from balanced_gan.model.build import build_gan
+from balanced_gan.model.build import build_networks
 from balanced_gan.model.start import COMPARED, Start, arrays_of, load_shipped
 from balanced_gan.output.images import resized_rgb
 from balanced_gan.output.sampling import load_network
@@ -60,10 +60,11 @@ def load_start(name: str) -> Start:
             f"Only a run with the networks 'light' can be a start. Received: start={name!r}, whose "
             f"networks are {settings.networks!r}"
         )
-    gan = build_gan(settings)
-    gan.ema_generator.set_weights(load_network(run, run.generator_file).get_weights())
-    gan.discriminator.set_weights(load_network(run, run.discriminator_file).get_weights())
-    return Start(name, arrays_of(gan))
+    # Their layers say what stage they are of, which those of the files do not.
+    generator, discriminator = build_networks(settings)
+    generator.set_weights(load_network(run, run.generator_file).get_weights())
+    discriminator.set_weights(load_network(run, run.discriminator_file).get_weights())
+    return Start(name, arrays_of(generator, discriminator))
 
 
 def choose_start(pictures: Any) -> Start:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from balanced_gan.data.batches import batches
 from balanced_gan.model.build import build_gan
 from balanced_gan.settings import Settings
-from balanced_gan.training.memory_needed import mebibytes_needed, refuse_too_large
+from balanced_gan.training.memory_needed import mebibytes_needed
 from balanced_gan.training.prepare import fitting_batch_size
 
 _TIMED_STEPS, _TIMED_SECONDS = 5, 10  # at most, whichever comes first
@@ -36,7 +36,6 @@ def estimate(settings: Settings, samples: Any) -> Estimate:
     """
     gan = build_gan(settings)
     batch_size = fitting_batch_size(settings, len(samples))
-    refuse_too_large(gan, batch_size)
     data = iter(batches(samples, batch_size, settings.seed, settings.mirror))
     step = tf.function(gan.train_step)
     for _ in range(2):  # the first one compiles
@@ -50,7 +49,7 @@ def estimate(settings: Settings, samples: Any) -> Estimate:
     of_minutes = settings.minutes and settings.minutes * 60 / seconds
     steps = min(limit for limit in (last_step_of(settings, per_epoch), of_minutes) if limit)
     sizes = gan.generator.count_params(), gan.discriminator.count_params()
-    needed = mebibytes_needed(gan, batch_size)
+    needed = mebibytes_needed(settings, batch_size)
     return Estimate(*sizes, batch_size, per_epoch, needed, seconds, steps, steps * seconds / 60)
 
 

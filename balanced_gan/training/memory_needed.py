@@ -6,7 +6,8 @@ import keras
 
 from balanced_gan import memory
 from balanced_gan.errors import InputError
-from balanced_gan.model.gan import BalancedGAN
+from balanced_gan.model.build import build_networks
+from balanced_gan.settings import Settings
 
 # Fitted to benchmarks/speed/memory.py. TensorFlow and the other libraries:
 _BASE_MIB = 900
@@ -19,24 +20,25 @@ _PER_PICTURE_VALUE = 39
 _NUMBER = 4 / 2**20  # MiB of a float32
 
 
-def mebibytes_needed(gan: BalancedGAN, batch_size: int) -> float:
+def mebibytes_needed(settings: Settings, batch_size: int) -> float:
     """The peak memory of training, in MiB, within 7 % on the jobs of benchmarks/speed/memory.py."""
-    weights = gan.generator.count_params() + gan.discriminator.count_params()
+    generator, discriminator = build_networks(settings)
+    weights = generator.count_params() + discriminator.count_params()
     # The discriminator sees real and generated pictures.
-    activations = _activations(gan.generator) + 2 * _activations(gan.discriminator)
-    values = math.prod(gan.discriminator.input_shape[1:]) if gan.augmentation else 0
+    activations = _activations(generator) + 2 * _activations(discriminator)
+    values = math.prod(discriminator.input_shape[1:]) if settings.augmentation else 0
     a_sample = _PER_ACTIVATION * activations + _PER_PICTURE_VALUE * values
     numbers = _PER_WEIGHT * weights + a_sample * batch_size
     return _BASE_MIB + _NUMBER * numbers
 
 
-def refuse_too_large(gan: BalancedGAN, batch_size: int) -> None:
+def refuse_too_large(settings: Settings, batch_size: int) -> None:
     """Checks that training fits into memory, before the system ends the process without a word.
 
     Raises:
         InputError: if it cannot fit; the message names the options that help.
     """
-    needed, there = mebibytes_needed(gan, batch_size), memory.limit() / 2**20
+    needed, there = mebibytes_needed(settings, batch_size), memory.limit() / 2**20
     if needed > there:
         raise InputError(
             f"This training would need about {needed / 1024:.1f} GiB of memory, but only "

@@ -51,7 +51,9 @@ class Grids(FileCallback):
 
     Args:
         side: samples in each row and each column.
-        every_steps: intervals in steps; a grid is due at each multiple of any of them.
+        every_steps: the interval in steps; 0 for no grids between the first and the last.
+        thinned: whether the interval doubles after 256 grids, and then after each 128 more. An
+            epoch of twelve pictures is one step, and an hour of them had 5,000 grids.
         show: called with the path of each grid, or None.
     """
 
@@ -62,13 +64,15 @@ class Grids(FileCallback):
         run: Run,
         kind: Images | Points,
         side: int,
-        every_steps: list[int],
+        every_steps: int,
+        thinned: bool = False,
         show: Callable[[Path], None] | None = None,
     ) -> None:
         super().__init__(run)
         self.kind = kind
         self.side = side
         self.every_steps = every_steps
+        self.thinned = thinned
         self.show = show
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -81,11 +85,14 @@ class Grids(FileCallback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         step = self.model.steps_done
-        due = self.every_steps
+        if not self.every_steps:
+            return
+        regular, rest = divmod(step, self.every_steps)
+        doublings = max(0, regular.bit_length() - 8) if self.thinned else 0
         count = step // _FIRST_GRID
         # 1, 2, 3, 4, 6, 8, 12, ...: without its factors of two, 1 or 3
         early = step % _FIRST_GRID == 0 and count // (count & -count) in (1, 3)
-        if any(step % every == 0 for every in due) or (early and step < min(due, default=0)):
+        if (early and not regular) or (regular and not rest and regular % 2**doublings == 0):
             self._draw(self.run.grid_file(step))
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -179,7 +186,11 @@ class Evaluations(FileCallback):
         self.every_seconds = 60 * every_minutes
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.rows = self.run.evaluations(self.model.steps_done)
+        rows = self.run.evaluations()
+        # After a crash there may be later rows. Only the best one stays: best/ has its networks.
+        least = min((row["mmd"] for row in rows), default=np.inf)
+        steps = self.model.steps_done
+        self.rows = [row for row in rows if row["step"] <= steps or row["mmd"] == least]
         self.due = self.clock.seconds() + self.every_seconds
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -194,12 +205,13 @@ class Evaluations(FileCallback):
             self._measure()
 
     def _keep(self, row, generator):
-        """The networks first: a row without them would be a best that does not exist."""
+        """The networks first: a row without them would be a best that does not exist. Then the row:
+        if its file cannot be written now, worse networks must not replace these."""
         if row["mmd"] < min((earlier["mmd"] for earlier in self.rows), default=np.inf):
             self.run.best.path.mkdir(exist_ok=True)
             save_networks(self.run.best, generator, self.model.discriminator)
-        self.run.save_evaluations([*self.rows, row])
         self.rows.append(row)
+        self.run.save_evaluations(self.rows)
 
     def _measure(self) -> None:
         minutes = self.clock.seconds() / 60

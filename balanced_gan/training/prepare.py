@@ -11,6 +11,7 @@ from balanced_gan.model import workers
 from balanced_gan.model.build import faster_precision
 from balanced_gan.output.kinds import kind_of
 from balanced_gan.settings import Settings
+from balanced_gan.training.memory_needed import refuse_too_large
 
 
 class Job(NamedTuple):
@@ -36,8 +37,8 @@ def prepare(settings: Settings | None, path: str | None = None) -> Job:
         The job. Its settings are the same on all workers, except for the path.
 
     Raises:
-        InputError: if the pictures cannot be read, if workers have different numbers of them, or
-            if several workers cannot train with these settings.
+        InputError: if the pictures cannot be read, if workers have different numbers of them, if
+            several workers cannot train with these settings, or if memory is too small.
     """
     settings = Settings.from_json(workers.text_from_chief(settings.to_json() if settings else ""))
     replicas = workers.strategy().num_replicas_in_sync
@@ -59,6 +60,8 @@ def prepare(settings: Settings | None, path: str | None = None) -> Job:
     if precision == "auto" and workers.cluster().is_chief:
         precision, ratio = faster_precision()
     precision = workers.text_from_chief(precision)
+    # Before a new run has its folder: an empty one would be the newest run.
+    refuse_too_large(settings, fitting_batch_size(settings, len(samples)))
     return Job(dataclasses.replace(settings, precision=precision), samples, skipped, ratio)
 
 

@@ -27,7 +27,6 @@ from balanced_gan.training.choose_start import find_start
 from balanced_gan.training.clock import Budget, Clock
 from balanced_gan.training.estimate import last_step_of
 from balanced_gan.training.interrupt import finish_batch_on_interrupt
-from balanced_gan.training.memory_needed import refuse_too_large
 from balanced_gan.training.oversampling import sampling_weights
 from balanced_gan.training.prepare import fitting_batch_size
 from balanced_gan.views.report import write_report
@@ -94,7 +93,6 @@ def _newest(settings, run, samples):
     Only the chief reads them; the other workers receive the variables from it.
     """
     gan = build_gan(settings)
-    refuse_too_large(gan, fitting_batch_size(settings, len(samples)))
     seconds, damaged = load_checkpoint(run, gan) if run else (0.0, [])
     if run and not gan.steps_done:
         start = find_start(settings, samples)
@@ -181,7 +179,7 @@ def _run_callbacks(settings, run, samples, batch_size, clock, budget):
     """The callbacks that write to the run folder."""
     per_epoch = len(samples) // batch_size
     every_epochs = settings.grid_every_epochs
-    every_steps = [settings.grid_every_steps, every_epochs and every_epochs * per_epoch]
+    every_steps = every_epochs * per_epoch if every_epochs else settings.grid_every_steps or 0
     kind = kind_of(settings)
     show = monitors.preview if settings.preview else None
     health = monitors.Health(run, clock)
@@ -196,7 +194,7 @@ def _run_callbacks(settings, run, samples, batch_size, clock, budget):
     return [
         health,
         callbacks.History(run, clock, per_epoch),
-        monitors.Grids(run, kind, settings.grid_side, [n for n in every_steps if n], show),
+        monitors.Grids(run, kind, settings.grid_side, every_steps, bool(every_epochs), show),
         callbacks.Checkpoints(run, clock, settings.checkpoint_every_minutes),
         *on_request,
         callbacks.Memory(clock),

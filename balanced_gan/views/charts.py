@@ -39,7 +39,7 @@ def draw_charts(runs: Sequence[Run], histories: Sequence[NDArray[np.float64]]) -
         prefix = f"{run.name}: " if several else ""
         if len(history) > 1:
             _add_history(curves, history, prefix, colour, several)
-        evaluations = run.evaluations(np.inf)
+        evaluations = run.evaluations()
         if evaluations:
             minutes = [row["minutes"] for row in evaluations]
             distance = [row["mmd"] for row in evaluations]

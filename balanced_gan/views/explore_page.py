@@ -186,7 +186,7 @@ def _connect_animation(
 
     def animate(start: list[float], end: list[float]) -> str:
         ends = np.array([start, end], np.float32)
-        out = free_folder(folder / "animation")
+        out = free_folder(folder / "animation", may_be_empty=False)
         files = interpolate_files(explorer.generator, out, ends, explorer.prior, **_VIDEO)
         # Gradio serves files from its own cache and from the folder of temporary ones.
         return shutil.copy(files[0], tempfile.mkdtemp())

@@ -102,7 +102,9 @@ def export(run: Run, best: bool, kind: str, folder: Path) -> tuple[Path, float]:
     if prior == "uniform":
         draw = f"latents = np.float32(np.random.uniform(-1, 1, (4, {latents.shape[1]})))"
     text = _AROUND.format(latents=draw, snippet=_SNIPPETS[kind])
-    atomic_write(folder / f"use_{kind}.py", text.encode())
+    example = folder / f"use_{kind}.py"
+    if not example.exists():  # it may have been edited
+        atomic_write(example, text.encode())
     return path, difference
 
 

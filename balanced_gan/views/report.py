@@ -128,7 +128,7 @@ def _standing(
 ) -> Standing:
     """What the verdict on a run depends on."""
     last = metadata["sessions"][-1] if metadata["sessions"] else {}
-    evaluations = [(row["minutes"], row["mmd"]) for row in run.evaluations(np.inf)]
+    evaluations = [(row["minutes"], row["mmd"]) for row in run.evaluations()]
     return Standing(
         name=run.name,
         ended="ended" in last,

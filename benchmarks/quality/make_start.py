@@ -57,7 +57,12 @@ def save_start(gan, name, kept=()):
         kept: arrays that replace those of the model.
     """
     samples = to_uint8(gan.generate(COMPARED))
-    arrays = arrays_of(gan) | {"outlines": shape_and_colour(samples)[:, :OUTLINES]} | dict(kept)
+    gan.generator.set_weights(gan.ema_generator.get_weights())
+    arrays = (
+        arrays_of(gan.generator, gan.discriminator)
+        | {"outlines": shape_and_colour(samples)[:, :OUTLINES]}
+        | dict(kept)
+    )
     arrays = {key: array.astype(np.float16) for key, array in arrays.items()}
     with atomic_open(FOLDER / f"{name}.npz") as stream:
         np.savez_compressed(stream, **arrays)

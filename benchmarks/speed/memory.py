@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from balanced_gan.model.build import build_gan
 from balanced_gan.settings import Settings, preset_values
 from balanced_gan.training.memory_needed import mebibytes_needed
 from benchmarks.shared import publish, table, watch
@@ -39,7 +38,7 @@ def main():
             measured = watch(Path(folder), "--steps", 20, "--precision", "float32", *words).peak
         values = preset_values(job.get("preset", "balanced")) | job
         settings = Settings(**values | {"precision": "float32"})
-        estimated = mebibytes_needed(build_gan(settings), settings.batch_size)
+        estimated = mebibytes_needed(settings, settings.batch_size)
         errors.append(abs(estimated / measured - 1))
         row = [f"{measured:.0f}", f"{estimated:.0f}", f"{estimated / measured:.2f}"]
         rows.append([" ".join(words) or "the default", *row])

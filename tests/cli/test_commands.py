@@ -292,6 +292,21 @@ def test_no_chatter_of_libraries(workplace):
     assert left and all("epoch" in line or "%" in line for line in left), left
 
 
+def test_doubts_need_few_pictures_at_once():
+    class Stored:
+        """As `StoredPictures`: at most 500 of 256x256 at once, or memory would not stay flat."""
+
+        def __len__(self):
+            return 6000
+
+        def __getitem__(self, which):
+            numbers = np.arange(6000)[which]
+            assert len(numbers) <= 500
+            return numbers
+
+    assert doubts(Stored()) == []
+
+
 def test_doubts_about_the_pictures_are_said_before_training():
     random = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 3), np.uint8)
     assert doubts(random) == []
@@ -330,7 +345,7 @@ def test_a_folder_that_was_moved(train_py, folder, workplace, faces):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell of Unix closes descriptors")
-@pytest.mark.parametrize("closed", [">&- 2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+@pytest.mark.parametrize("closed", [">&- 2>&-", "<&- >&- 2>&-", ">/dev/full 2>&1"])
 def test_closed_and_full_streams_are_no_error(workplace, closed):
     if "/dev/full" in closed and not Path("/dev/full").exists():
         pytest.skip("only Linux has /dev/full")

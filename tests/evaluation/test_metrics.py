@@ -1,5 +1,7 @@
 """Each metric on cases whose answer is known."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -47,6 +49,19 @@ def swd(cases, pictures):
 @pytest.mark.parametrize("case", ["one", "three", "noise", "blurred", "pale", "grey"])
 def test_swd_tells_bad_pictures_from_real_ones(swd, case):
     assert np.mean(swd[case]) > 2 * np.mean(swd["training"])
+
+
+def test_swd_takes_no_more_memory_for_more_pictures():
+    def peak(count):
+        pictures = np.zeros((count, 128, 128, 3), np.uint8)
+        tracemalloc.start()
+        metrics.sliced_wasserstein(pictures, pictures)
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    # Their pyramids would be 47 MiB more.
+    assert peak(100) < peak(2) + 2**22
 
 
 def test_swd_sees_blur_most_on_the_finest_level_and_takes_mirrored_pictures_for_real(swd):

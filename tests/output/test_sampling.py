@@ -77,13 +77,14 @@ def test_damaged_network_is_one_sentence(workplace, damage):
 
 def test_free_folder_never_takes_one_with_something_in_it(tmp_path):
     folder = tmp_path / "a"
-    assert free_folder(folder) == folder
-    folder.mkdir()
-    assert free_folder(folder) == folder
+    assert free_folder(folder, may_be_empty=True) == folder and folder.is_dir()
+    assert free_folder(folder, may_be_empty=True) == folder
+    # Of two processes that begin at once, the second one finds the empty folder of the first.
+    assert free_folder(folder, may_be_empty=False) == tmp_path / "a-2"
     (folder / "x").touch()
-    assert free_folder(folder) == tmp_path / "a-2"
+    assert free_folder(folder, may_be_empty=True) == tmp_path / "a-2"
     with pytest.raises(InputError, match="Pictures need a folder, not a file"):
-        free_folder(folder / "x")
+        free_folder(folder / "x", may_be_empty=True)
 
 
 def test_a_root_folder_cannot_be_numbered(tmp_path, monkeypatch):
@@ -91,13 +92,13 @@ def test_a_root_folder_cannot_be_numbered(tmp_path, monkeypatch):
     for root in (Path(tmp_path.anchor), Path("..")):
         said = re.escape(f"Pictures need a folder below the root: out={str(root)!r}.")
         with pytest.raises(InputError, match=said):
-            free_folder(root)
+            free_folder(root, may_be_empty=True)
 
 
 def test_the_folder_one_is_in_gets_a_numbered_sibling(tmp_path, monkeypatch):
     here = tmp_path / "faces"
     (here / "below").mkdir(parents=True)
     monkeypatch.chdir(here)
-    assert free_folder(Path(".")) == tmp_path / "faces-2"
+    assert free_folder(Path("."), may_be_empty=True) == tmp_path / "faces-2"
     monkeypatch.chdir(here / "below")
-    assert free_folder(Path("..")) == tmp_path / "faces-2"
+    assert free_folder(Path(".."), may_be_empty=True) == tmp_path / "faces-2"

@@ -234,17 +234,17 @@ def test_what_others_leave_in_a_run_folder_is_passed_over(workplace):
         (run.path / "grids" / name).touch()
     assert [file.stem for file in run.grid_files()] == ["step-00000001", "step-00000002"]
     run.evaluations_file.write_text("step,minutes\n1,2\n")
-    assert run.evaluations(10) == []
+    assert run.evaluations() == []
     run.evaluations_file.write_text("step,minutes,mmd,spread\n4,1.5,0.2,30\n")  # a former version's
-    assert run.evaluations(10)[0]["diversity"] == 30
+    assert run.evaluations()[0]["diversity"] == 30
 
 
 def test_evaluations_of_versions_with_other_metrics_keep_their_columns(workplace):
     run = create_run(Settings(), "drawn-faces")
     run.evaluations_file.write_text("step,minutes,swd,mmd\n4,1.5,0.7,0.2\n")
-    (row,) = run.evaluations(10)
+    (row,) = run.evaluations()
     run.save_evaluations([row, {"step": 8, "minutes": 3, "mmd": 0.1, "recall": 0.5}])
-    assert run.evaluations(10) == [row, {"step": 8, "minutes": 3, "mmd": 0.1}]
+    assert run.evaluations() == [row, {"step": 8, "minutes": 3, "mmd": 0.1}]
 
 
 def test_pictures_seen_are_those_of_the_batches_as_they_were(workplace):

@@ -68,7 +68,7 @@ def unreadable():
 
 
 def test_a_file_that_cannot_be_written_is_said_once_and_training_goes_on(run, capsys):
-    grids = monitors.Grids(run, None, 2, [])
+    grids = monitors.Grids(run, None, 2, 0)
     for write in (full_disk, unreadable, lambda: None, full_disk):
         grids.attempt(write)
     note = "Note: a grid could not be written (No space left on device); training continues."
@@ -81,7 +81,7 @@ def test_without_the_run_folder_training_ends(run):
     (run.path / "settings.json").unlink()
     run.path.rmdir()
     with pytest.raises(InputError, match="no longer exists"):
-        monitors.Grids(run, None, 2, []).attempt(full_disk)
+        monitors.Grids(run, None, 2, 0).attempt(full_disk)
 
 
 def test_the_last_checkpoint_must_be_written(run, monkeypatch):
@@ -100,6 +100,35 @@ def test_a_best_that_could_not_be_kept_is_not_recorded(run, faces, monkeypatch, 
     evaluations.attempt(lambda: evaluations._keep({"step": 1, "minutes": 1, "mmd": 0.5}, None))
     assert "an evaluation could not be written" in capsys.readouterr().err
     assert evaluations.rows == [] and not run.evaluations_file.exists()
+
+
+def test_the_best_networks_are_never_replaced_by_worse_ones(run, faces, monkeypatch):
+    kept = []
+    monkeypatch.setattr(monitors, "save_networks", lambda _, generator, __: kept.append(generator))
+    model = SimpleNamespace(discriminator=None, steps_done=0)
+
+    def session():
+        health = monitors.Health(run, callbacks.Clock())
+        evaluations = monitors.Evaluations(run, callbacks.Clock(), faces[:20], 5, health)
+        evaluations.set_model(model)
+        evaluations.on_train_begin()
+        return evaluations
+
+    def keep(evaluations, step, mmd):
+        row = {"step": step, "minutes": 1, "mmd": mmd}
+        evaluations.attempt(lambda: evaluations._keep(row, f"networks of {step}"))
+
+    first = session()
+    keep(first, 1, 0.35)
+    with monkeypatch.context() as patch:  # on Windows, while Excel shows evaluations.csv
+        patch.setattr(monitors.Run, "save_evaluations", lambda *_: full_disk())
+        keep(first, 2, 0.30)
+    keep(first, 3, 0.33)
+    assert kept == ["networks of 1", "networks of 2"]
+    model.steps_done = 1  # killed, and the newest checkpoint is of step 1
+    keep(session(), 2, 0.32)
+    assert kept == ["networks of 1", "networks of 2"]
+    assert [row["mmd"] for row in run.evaluations()] == [0.35, 0.30, 0.32]
 
 
 def test_on_a_full_disk_a_warning_is_given_once(run, monkeypatch, capsys):
@@ -152,9 +181,22 @@ def test_a_loss_that_is_no_number_stops_at_once(loss):
 def test_grids_come_soon_and_then_ever_more_seldom(run, monkeypatch):
     drawn = []
     monkeypatch.setattr(monitors.Grids, "_draw", lambda self, file: drawn.append(file.stem))
-    grids = monitors.Grids(run, None, 2, [300])
+    grids = monitors.Grids(run, None, 2, 300)
     model = SimpleNamespace()
     grids.set_model(model)
     for model.steps_done in range(1, 901):
         grids.on_train_batch_end(0)
     assert [int(stem[5:]) for stem in drawn] == [50, 100, 150, 200, 300, 600, 900]
+
+
+def test_a_long_run_of_short_epochs_has_hundreds_of_grids_and_not_thousands(run, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(monitors.Grids, "_draw", lambda self, file: drawn.append(file.stem))
+    grids = monitors.Grids(run, None, 2, 10, thinned=True)
+    model = SimpleNamespace()
+    grids.set_model(model)
+    for model.steps_done in range(1, 10 * 2048 + 1):
+        grids.on_train_batch_end(0)
+    steps = [int(stem[5:]) for stem in drawn]
+    assert steps[:256] == [*range(10, 2560, 10), 2560] and steps[256:258] == [2580, 2600]
+    assert len(steps) == 256 + 3 * 128 and steps[-1] == 10 * 2048

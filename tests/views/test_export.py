@@ -61,6 +61,11 @@ def test_a_folder_with_something_in_it_is_left_alone(tiny_run, train_py, tmp_pat
     assert code == 1 and "generator.keras' exists. Remove it" in err and mine.read_text() == "mine"
     mine.unlink()
     assert train_py("--TYPE", "export", "--out", mine.parent)[0] == 0 and mine.exists()
+    mine.unlink()
+    example = mine.with_name("use_keras.py")
+    example.write_text("edited")
+    assert train_py("--TYPE", "export", "--out", mine.parent)[0] == 0
+    assert mine.exists() and example.read_text() == "edited"
 
 
 def test_a_missing_package_is_named(tiny_run, tmp_path, monkeypatch):
