@@ -2,11 +2,12 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of mallopt
-_OF_CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _NOT_GLIBC = (AttributeError, TypeError, OSError)
 
 
@@ -35,10 +36,24 @@ def limit() -> int:
 
         own, _ = resource.getrlimit(resource.RLIMIT_AS)
         found += [own] if own != resource.RLIM_INFINITY else []
-    for file in _OF_CONTAINERS:
+    for file in _limits_of_groups():
         with suppress(OSError, ValueError):  # another system, or "max"
-            found.append(int(Path(file).read_text()))
+            found.append(int(file.read_text()))
     return min(found)
+
+
+def _limits_of_groups() -> Iterator[Path]:
+    """Files that may limit this process: those of a container, of Slurm or of systemd."""
+    lines = ["0::/", "0:memory:/"]
+    with suppress(OSError):
+        lines += _OWN_GROUPS.read_text().splitlines()
+    for line in lines:
+        _, controllers, own = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):  # version 2, or version 1
+            root = _GROUPS / "memory" if controllers else _GROUPS
+            name = "memory.limit_in_bytes" if controllers else "memory.max"
+            for depth in range(len(Path(own).parts)):
+                yield root.joinpath(*Path(own).parts[1 : depth + 1], name)
 
 
 def give_back() -> None:

@@ -100,6 +100,7 @@ def _continued(run, given):
         InputError: if something was given that may not.
     """
     stored = run.settings()
+    given = {name: value for name, value in given.items() if value != "auto"}  # it has chosen
     if stored.path and not Path(stored.path).exists():
         if "path" not in given:
             raise InputError(

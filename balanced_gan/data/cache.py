@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from balanced_gan.data.finding import Skipped
 from balanced_gan.files import atomic_open, atomic_write, replace
 
-_FORMAT = 2  # raise it when the same files would give other pixels
+_FORMAT = 3  # raise it when the same files would give other pixels
 _KEPT_DAYS = 30  # since the last use
 
 

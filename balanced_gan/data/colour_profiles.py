@@ -4,7 +4,13 @@ import functools
 import io
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
+
+# Red, green, blue, three greys and a skin colour.
+_PROBED = bytes(
+    [230, 30, 30, 30, 230, 30, 30, 30, 230, *3 * [40], *3 * [128], *3 * [220], 200, 130, 100]
+)
+_SEEN = 3  # levels of 255; profiles of sRGB by different makers differ by less
 
 
 def profile_of(header: Image.Image) -> bytes | None:
@@ -15,11 +21,19 @@ def profile_of(header: Image.Image) -> bytes | None:
 
 @functools.lru_cache(maxsize=64)
 def _is_not_srgb(profile: bytes) -> bool:
-    """Whether a profile's colours are other than sRGB; False if it is damaged."""
+    """Whether a profile's colours are other than sRGB; False if it is damaged.
+
+    Its name does not tell: Android calls Display P3 "sRGB Transfer with DCI-P3 Gamut".
+    """
     try:
-        return "srgb" not in ImageCms.getProfileDescription(io.BytesIO(profile)).lower()
-    except ImageCms.PyCMSError:
+        transform = _transform(profile, "RGB")
+    except (OSError, TypeError, ValueError):
         return False
+    if transform is None:  # for grey pictures, or for print
+        return True
+    colours = Image.frombytes("RGB", (len(_PROBED) // 3, 1), _PROBED)
+    changed = ImageChops.difference(transform.apply(colours), colours)
+    return max(changed.tobytes()) > _SEEN
 
 
 @functools.lru_cache(maxsize=64)

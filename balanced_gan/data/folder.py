@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
@@ -86,9 +85,13 @@ def load_folder(
             and field.name not in ("path", "pattern", "mirror", "oversampling", "cache")
         }
         key = key_of(root, found.names, formats=known_formats(), **how)
-        with suppress(OSError):
+        try:
             pictures, skipped = stored_or_made(cache, key, shape, read_all)
             return pictures, found.left_out + skipped
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            note = f"cannot be used, so all pictures are held in memory: {reason}"
+            found.left_out.append((str(cache), note))
     memory = io.BytesIO()
     skipped, _ = read_all(memory.write)
     return np.frombuffer(memory.getbuffer(), np.uint8).reshape(-1, *shape), found.left_out + skipped

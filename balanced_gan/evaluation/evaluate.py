@@ -200,16 +200,20 @@ def evaluate_run(
     random = np.random.default_rng(seed)
     samples = see(draw_samples(generator, settings.latent_prior, seed), extract)
     trained: list[Seen] = []
+    note = ""
     # Equal pictures are at a distance of 0, and then most metrics are 0 or 1 whatever is made.
     if training is not None:
-        some = _enough(different(training[random.permutation(len(training))[:MOST]]))
+        chosen = training[random.permutation(len(training))[:MOST]]
+        some = _enough(different(chosen))
         trained = as_trained(some, settings.mirror, extract)
-    unseen, note = None, ""
+        if equal := len(chosen) - len(some):
+            note = f"\nDuplicate training pictures left out: {equal}"
+    unseen = None
     if held_out is not None:
         some = held_out[random.permutation(len(held_out))[:MOST]]
         unseen = see(_not_trained_on(some, training, settings.mirror), extract)
         if equal := len(some) - len(unseen.pictures):
-            note = f"\nHeld-out pictures left out (duplicate or trained on): {equal}"
+            note += f"\nHeld-out pictures left out (duplicate or trained on): {equal}"
     ours, perfect = evaluate(samples, trained, unseen, bool(features))
     report = {
         "evaluated": now(),

@@ -65,16 +65,15 @@ def sliced_wasserstein(
         deviation of the real patches: 0 or more, lower is better.
     """
     random = np.random.default_rng(seed)
-    channels = real[0].size // real.shape[1] ** 2
-    levels = []
+    numbers = PATCH**2 * (real[0].size // real.shape[1] ** 2)  # of a patch
+    ours_at, theirs_at, axes = [], [], []
     for side in _sides(real.shape[1]):
-        places = [_places(len(pictures), side, random) for pictures in (samples, real)]
-        directions = random.standard_normal((_PROJECTIONS, PATCH**2 * channels))
-        levels.append((*places, directions.astype(np.float32)))
-    in_samples, in_real, all_directions = zip(*levels, strict=True)
-    ours_and_theirs = zip(_patches(samples, in_samples), _patches(real, in_real), strict=True)
+        ours_at.append(_places(len(samples), side, random))
+        theirs_at.append(_places(len(real), side, random))
+        axes.append(random.standard_normal((_PROJECTIONS, numbers)).astype(np.float32))
+    levels = zip(_patches(samples, ours_at), _patches(real, theirs_at), axes, strict=True)
     distances = []
-    for (ours, theirs), directions in zip(ours_and_theirs, all_directions, strict=True):
+    for ours, theirs, directions in levels:
         mean = theirs.mean((0, 1, 2))
         deviation = theirs.std((0, 1, 2)) + 1e-6  # it is 0 for pictures of one colour
         ours, theirs = (
@@ -119,8 +118,7 @@ def _patches(
 
 
 def _pyramid(picture: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Laplacian levels of a picture (S, S, C), (s, s, C), from the finest; the last one is the
-    remainder."""
+    """Laplacian levels (s, s, C) of a picture (S, S, C), from the finest, and the remainder."""
     level = picture.astype(np.float32)
     levels = []
     for side in _sides(len(picture))[:-1]:

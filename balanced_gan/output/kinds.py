@@ -101,18 +101,19 @@ class Images:
             The path of the sheet, and lines about it for the user.
         """
         out.mkdir(parents=True, exist_ok=True)
-        shown: list[NDArray[np.float32]] = []
+        shown: list[NDArray[np.uint8]] = []
         rows = []
         with ThreadPoolExecutor() as pool:
             for some, samples, confidences in sampler.batches(seeds):
                 names = [f"seed-{seed:06d}.png" for seed in some]
-                pngs = map(encode_png, to_uint8(samples))
+                made = to_uint8(samples)
+                pngs = map(encode_png, made)
                 list(pool.map(lambda name, png: atomic_write(out / name, png), names, pngs))
                 values = zip(names, some, confidences, strict=True)
                 rows += [(name, seed, f"{confidence:.5g}") for name, seed, confidence in values]
-                shown.extend(samples[: _SHEET_LIMIT - len(shown)])
+                shown.extend(made[: _SHEET_LIMIT - len(shown)])
         write_table(out / "scores.csv", ("file", "seed", "confidence"), rows)
-        pictures = to_uint8(np.stack(shown))
+        pictures = np.stack(shown)
         columns = columns or round(len(pictures) ** 0.5 + 0.49)
         if captions:
             pictures = captioned(pictures, [str(seed) for seed in seeds[: len(pictures)]])

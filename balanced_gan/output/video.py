@@ -23,7 +23,6 @@ _GRIDS_SECONDS = 8  # for a whole run, within 2 to 24 frames a second
 _GRIDS_REST = 2.0  # seconds on the newest grid
 
 # A walk between latents
-_AT_ONCE = 64  # pictures in one forward pass
 _STRIP = 12  # pictures on the strip
 _GIF_FRAMES = 160  # at most: each frame of a 256x256 GIF takes 40 KB
 
@@ -140,7 +139,7 @@ def walk(latents: NDArray[np.float32], frames_between: int, prior: str) -> NDArr
         if prior == "normal":
             cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
             angle = np.arccos(np.clip(cosine, -1, 1))
-            if angle > 1e-3:
+            if 1e-3 < angle < np.pi - 1e-3:  # opposite ones have no great circle of their own
                 before, after = np.sin(before * angle), np.sin(after * angle)
                 before, after = before / np.sin(angle), after / np.sin(angle)
         parts.append(before * start + after * end)
@@ -172,7 +171,7 @@ def interpolate_files(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = walk(latents, frames_between, prior)
-    pictures = in_batches(lambda some: to_uint8(np.asarray(generator(some))), path, _AT_ONCE)
+    pictures = in_batches(lambda some: to_uint8(np.asarray(generator(some))), path)
     # A GIF counts time in hundredths of a second, and browsers slow down frames of one hundredth.
     most = max(1, min(_GIF_FRAMES, 50 * len(pictures) // frames_per_second))
     some = pictures[evenly(len(pictures), most)]

@@ -63,8 +63,13 @@ def load_checkpoint(run: Run, gan: BalancedGAN) -> tuple[float, list[str]]:
         change and seconds is 0.
 
     Raises:
-        InputError: if there are checkpoints and none can be read.
+        InputError: if there are checkpoints and none can be read, or if they were removed.
     """
+    if not _newest_first(run) and any("ended" in each for each in run.metadata()["sessions"]):
+        raise InputError(
+            f"The checkpoints of {str(run.path)!r} are gone, so it cannot be continued. A new run "
+            f"can begin with its networks: --new --start {run.name}"
+        )
     unusable: dict[str, Exception] = {}
     variables = named_variables(gan)
     for file in _newest_first(run):

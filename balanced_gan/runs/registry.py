@@ -46,8 +46,12 @@ def create_run(settings: Settings, label: str) -> Run:
 
 
 def all_runs() -> list[Run]:
-    """Every run, newest first."""
-    folders = sorted(_numbered_folders(), key=lambda path: _number(path.name), reverse=True)
+    """Every run, newest first. A copy, whose name is longer, comes after its original."""
+
+    def place(path: Path) -> tuple[int, int, str]:
+        return -_number(path.name), len(path.name), path.name
+
+    folders = sorted(_numbered_folders(), key=place)
     return [Run(path) for path in folders if _has_settings(path)]
 
 

@@ -47,7 +47,8 @@ EVENT_COLUMNS = ("step", "seconds", "event", "text")
 _NO_SOFT_LOCK: dict[str, Any] = (
     {"fallback_to_soft": False} if "fallback_to_soft" in signature(FileLock).parameters else {}
 )
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of some network file systems
+# Of some network file systems. On macOS the last two differ.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _NUMBER = r"(-?\d{1,12}(?:\.\d{1,6})?)"
 _HISTORY_ROW = re.compile(
     rf"(\d{{1,12}}),(\d{{1,12}}),{','.join(4 * [_NUMBER])},"
@@ -214,7 +215,11 @@ class Run:
     def save_evaluations(self, rows: list[dict[str, float]]) -> None:
         """Writes evaluations.csv; at least one row."""
         columns = rows[0]  # of the version that began the run
-        cells = ([f"{row[name]:.6g}" if name in row else "" for name in columns] for row in rows)
+        digits = {name: ".0f" if name == "step" else ".6g" for name in columns}
+        cells = (
+            [format(row[name], digits[name]) if name in row else "" for name in columns]
+            for row in rows
+        )
         write_table(self.evaluations_file, columns, cells)
 
     def open_history(self, steps: int) -> tuple[TextIO, Any]:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -33,7 +33,9 @@ def finish_batch_on_interrupt(ask_to_stop: Callable[[], None]) -> Iterator[None]
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)
         restore()
-        print("\nFinishing this batch and saving...", file=sys.stderr)
+        # The signal may have interrupted a write to the same stream, as after Ctrl-S.
+        with suppress(RuntimeError):
+            print("\nFinishing this batch and saving...", file=sys.stderr)
 
     try:
         for number in numbers:

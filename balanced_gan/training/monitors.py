@@ -176,10 +176,16 @@ class Evaluations(FileCallback):
     what = "an evaluation"
 
     def __init__(
-        self, run: Run, clock: Clock, real: NDArray[np.uint8], every_minutes: float, health: Health
+        self,
+        run: Run,
+        budget: Budget,
+        real: NDArray[np.uint8],
+        every_minutes: float,
+        health: Health,
     ) -> None:
         super().__init__(run)
-        self.clock = clock
+        self.budget = budget
+        self.clock = budget.clock
         self.health = health
         self.real = see(real)
         self.real_diversity = metrics.diversity(self.real.features)
@@ -201,7 +207,9 @@ class Evaluations(FileCallback):
             self.due = began + max(self.every_seconds, took / _MOST_TIME)
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self.rows:  # a run that was too short for the first one needs none at its end
+        # A run that was too short for the first one needs none at its end, and after Ctrl-C nobody
+        # wants to wait: of large networks it takes minutes.
+        if self.rows and not self.budget.asked:
             self._measure()
 
     def _keep(self, row, generator):

@@ -60,10 +60,11 @@ def train(settings: Settings, run: Run | None, samples: Any) -> Outcome:
         InputError: if the run has checkpoints and none can be read, if its folder disappears,
             if training diverges a fourth time, or if another worker stops answering.
     """
+    weights = sampling_weights(samples, settings.oversampling)  # before the clock runs
     gan, seconds, damaged = _newest(settings, run, samples)
     while True:
         try:
-            return _train(gan, seconds, damaged, settings, run, samples)
+            return _train(gan, seconds, damaged, settings, run, samples, weights)
         except FloatingPointError as trouble:
             gan, seconds = _step_back(gan, trouble, settings, run, samples)
         except (MemoryError, tf.errors.OpError) as error:
@@ -129,7 +130,7 @@ def _step_back(gan, trouble, settings, run, samples):
     return gan, seconds
 
 
-def _train(gan, seconds, damaged, settings, run, samples):
+def _train(gan, seconds, damaged, settings, run, samples, weights):
     """Trains to the end; raises FloatingPointError if a loss or a weight is not finite."""
     clock = Clock(seconds)
     batch_size = fitting_batch_size(settings, len(samples))
@@ -143,7 +144,6 @@ def _train(gan, seconds, damaged, settings, run, samples):
             _write_missing_end(run)
         return Outcome(True, step // per_epoch, step, 0, seconds / 60, damaged)
     line = progress.Progress(budget, per_epoch, batch_size)
-    weights = sampling_weights(samples, settings.oversampling)
     of_run = []
     if run:
         of_run = [line, *_run_callbacks(settings, run, samples, batch_size, clock, budget)]
@@ -188,7 +188,7 @@ def _run_callbacks(settings, run, samples, batch_size, clock, budget):
     if every_minutes and not settings.of_points:
         real = monitors.to_compare_with(samples)
         if len(real) >= FEWEST:
-            on_request.append(monitors.Evaluations(run, clock, real, every_minutes, health))
+            on_request.append(monitors.Evaluations(run, budget, real, every_minutes, health))
     if settings.tensorboard:
         on_request.append(_TensorBoard(run.path / "tensorboard", update_freq=10))
     return [

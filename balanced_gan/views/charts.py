@@ -39,7 +39,8 @@ def draw_charts(runs: Sequence[Run], histories: Sequence[NDArray[np.float64]]) -
         prefix = f"{run.name}: " if several else ""
         if len(history) > 1:
             _add_history(curves, history, prefix, colour, several)
-        evaluations = run.evaluations()
+        # After a crash, the row of the best networks may be later than the next ones.
+        evaluations = sorted(run.evaluations(), key=lambda row: row["minutes"])
         if evaluations:
             minutes = [row["minutes"] for row in evaluations]
             distance = [row["mmd"] for row in evaluations]

@@ -4,6 +4,7 @@ It is served to this machine only. Every picture on it follows from the page alo
 they are mixed, truncation, and six directions.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -200,6 +201,10 @@ def _connect_animation(
 
 def serve(page: gr.Blocks, open_browser: bool, say: Callable[[str], object]) -> None:
     """Serves a page to this machine until Ctrl-C, after calling `say` with its address."""
+    # Gradio asks its own server for a page, and must not ask a proxy for it.
+    for name in ("no_proxy", "NO_PROXY"):
+        others = os.environ.get(name)
+        os.environ[name] = f"{others},127.0.0.1" if others else "127.0.0.1"
     # Gradio's own grey for labels, neutral_400, is too pale to read on white.
     theme = gr.themes.Default().set(body_text_color_subdued="*neutral_500")
     _, address, _ = page.launch(

@@ -60,6 +60,8 @@ def _trend(standing: Standing) -> str:
     if any(least == distance for _, distance in standing.measured[-_PATIENCE:]):
         ago = standing.minutes - minute
         when = f"{_duration(ago)} ago" if ago >= 1 else "just now"
+        if ago < 0:  # training went back to a checkpoint after a crash
+            when = f"at minute {minute:,.0f}"
         return f"Still improving: the best pictures yet were measured {when}."
     return f"No better since minute {minute:,.0f}; {kept}"
 

@@ -171,7 +171,7 @@ def test_resume_takes_the_newest_run_with_its_settings(train_py, workplace):
     assert stored["margin"] == 0.3 and stored["epochs"] == 2 and stored["batch_size"] == 8
     code, _, err = train_py("--resume", "--margin", 0.4)
     assert code == 1 and "margin=0.3" in err and "margin=0.4" in err and "--new" in err
-    code, out, _ = train_py("--resume")
+    code, out, _ = train_py("--resume", "--precision", "auto", "--start", "auto")
     assert code == 0 and "--resume --epochs 4" in out  # done already: says how to go on
     # Beside a newer run, what it says to type names the run.
     shutil.copytree("runs/001-drawn-faces", "runs/002-newer")

@@ -134,6 +134,17 @@ def test_a_cache_that_can_only_be_read_is_used(folder, store, faces, monkeypatch
     np.testing.assert_array_equal(load(folder, store)[0][:], faces[:5])
 
 
+def test_a_cache_that_cannot_be_written_is_said(folder, store, faces, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "atomic_open", full)
+    pictures, skipped = load(folder, store)
+    np.testing.assert_array_equal(pictures, faces[:5])
+    said = "cannot be used, so all pictures are held in memory: No space left on device"
+    assert (str(store), said) in skipped
+
+
 def test_another_process_may_remove_an_old_folder_first(folder, store, monkeypatch):
     gone = store / (32 * "a")
     monkeypatch.setattr(type(store), "iterdir", lambda path: iter([gone]))

@@ -15,6 +15,7 @@ from balanced_gan.output.images import encode_png
 from balanced_gan.runs.registry import create_run
 from balanced_gan.runs.run import Run
 from balanced_gan.training import callbacks, monitors
+from balanced_gan.training.clock import Budget
 
 
 @pytest.fixture
@@ -86,6 +87,16 @@ def test_equal_pictures_are_compared_once(train_py, workplace):
 def test_held_out_pictures_can_have_names_of_their_own(train_py, tiny_run, held_out, no_download):
     code, out, _ = train_py("--TYPE", "evaluate", "--path", held_out, "--pattern", "[0-9]*.png")
     assert code == 0 and "20 held-out pictures" in out and "torn.png" not in out
+
+
+def test_duplicates_among_the_training_pictures_are_counted(train_py, workplace, faces):
+    folder = workplace / "faces"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.png").write_bytes(encode_png(faces[number % 15]))
+    assert train_py(*TINY[:-2], "--path", folder, "--epochs", 1)[0] == 0
+    code, out, _ = train_py("--TYPE", "evaluate")
+    assert code == 0 and "Duplicate training pictures left out: 5\n" in out
 
 
 def test_held_out_pictures_that_were_trained_on_do_not_count(train_py, tiny_run, held_out, faces):
@@ -199,11 +210,27 @@ def test_evaluations_while_training_keep_the_best(train_py, workplace, monkeypat
     assert train_py("--TYPE", "generate", "--best", "--img_num", 1)[0] == 0
 
 
+def test_ctrl_c_does_not_wait_for_an_evaluation(workplace, faces, monkeypatch):
+    budget = Budget(callbacks.Clock(), None, None)
+    watch = monitors.Evaluations(Run(workplace), budget, faces, 1, health=None)
+    measured = []
+    monkeypatch.setattr(watch, "_measure", lambda: measured.append(budget.asked))
+    watch.rows = [{"mmd": 1.0}]
+    watch.on_train_end()
+    budget.ask()
+    watch.on_train_end()
+    assert measured == [False]
+
+
 def test_pictures_that_grow_alike_are_warned_of(workplace, faces, monkeypatch):
     said = []
     health = SimpleNamespace(warn=lambda event, sentence: said.append(event))
     watch = monitors.Evaluations(
-        create_run(Settings(), "drawn-faces"), callbacks.Clock(), faces, 1, health
+        create_run(Settings(), "drawn-faces"),
+        Budget(callbacks.Clock(), None, None),
+        faces,
+        1,
+        health,
     )
     gan = BalancedGAN(build_generator(32, width=4), build_discriminator(32, width=4))
     gan.compile()
@@ -220,7 +247,7 @@ def test_evaluations_take_no_more_than_their_share_of_the_time(workplace, faces,
     clock = callbacks.Clock()
     now = [0.0]
     monkeypatch.setattr(clock, "seconds", lambda: now[0])
-    watch = monitors.Evaluations(Run(workplace), clock, faces, 1, health=None)
+    watch = monitors.Evaluations(Run(workplace), Budget(clock, None, None), faces, 1, health=None)
     monkeypatch.setattr(watch, "_measure", lambda: now.__setitem__(0, now[0] + 6.0))
     watch.rows, watch.due = [], 60.0
     now[0] = 59.0

@@ -80,6 +80,11 @@ def test_normal_latents_keep_their_length_and_uniform_ones_their_cube():
     assert abs(uniform).max() <= 1
 
 
+def test_opposite_latents_are_joined_by_a_straight_line():
+    path = walk(np.float32([[0.9], [-1.1]]), 4, "normal")
+    np.testing.assert_allclose(path[:5, 0], [0.9, 0.4, -0.1, -0.6, -1.1], atol=1e-6)
+
+
 def test_the_same_latent_twice_stands_still():
     twice = np.repeat(latents_of([5], 20), 2, axis=0)
     np.testing.assert_allclose(walk(twice, 4, "normal"), np.repeat(twice, 4, axis=0), atol=1e-6)

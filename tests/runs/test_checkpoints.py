@@ -106,6 +106,17 @@ def test_old_checkpoints_are_removed_and_damaged_ones_passed_over(workplace, fac
         load_checkpoint(run, fresh)
 
 
+def test_a_run_without_its_checkpoints_is_not_begun_again(train_py, tiny_run):
+    for file in (tiny_run.path / "checkpoints").iterdir():
+        file.unlink()
+    before = tiny_run.generator_file.read_bytes()
+    code, _, err = train_py("--resume", "--epochs", 6)
+    assert code == 1 and "--new --start 001-drawn-faces" in err
+    assert (
+        tiny_run.generator_file.read_bytes() == before and tiny_run.history_file.stat().st_size > 99
+    )
+
+
 @pytest.mark.crash
 def test_a_checkpoint_has_its_networks_and_needs_no_folder(workplace, monkeypatch):
     run = create_run(Settings(), "drawn-faces")

@@ -1,6 +1,7 @@
 import csv
 import errno
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -39,6 +40,13 @@ def test_find_by_number_name_path_or_newest(workplace):
         assert find_run(name).path.resolve() == first.path.resolve()
     with pytest.raises(InputError, match=r"run='7'.*002-b, 001-drawn-faces"):
         find_run("7")
+
+
+def test_a_copy_of_a_run_is_not_taken_for_it(workplace):
+    run = create_run(Settings(), "b")
+    for name in ("001-b-backup", "001-b copy", "001-b.bak", "001-bb"):
+        shutil.copytree(run.path, run.path.with_name(name))
+    assert find_run() == find_run("1") == matching_run(Settings())[0] == run
 
 
 def test_no_run_yet_says_how_to_make_one(workplace):
@@ -157,7 +165,7 @@ def test_a_file_system_without_locks_is_trained_on(workplace, monkeypatch):
     run = create_run(Settings(), "drawn-faces")
     with run.lock() as locked:
         assert locked
-    for number in (errno.ENOLCK, errno.ENOSYS, errno.EIO):
+    for number in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EIO):
 
         def refuse(self, timeout, number=number):
             raise OSError(number, "no locks here")
@@ -243,8 +251,8 @@ def test_evaluations_of_versions_with_other_metrics_keep_their_columns(workplace
     run = create_run(Settings(), "drawn-faces")
     run.evaluations_file.write_text("step,minutes,swd,mmd\n4,1.5,0.7,0.2\n")
     (row,) = run.evaluations()
-    run.save_evaluations([row, {"step": 8, "minutes": 3, "mmd": 0.1, "recall": 0.5}])
-    assert run.evaluations() == [row, {"step": 8, "minutes": 3, "mmd": 0.1}]
+    run.save_evaluations([row, {"step": 1727368, "minutes": 3, "mmd": 0.1, "recall": 0.5}])
+    assert run.evaluations() == [row, {"step": 1727368, "minutes": 3, "mmd": 0.1}]
 
 
 def test_pictures_seen_are_those_of_the_batches_as_they_were(workplace):

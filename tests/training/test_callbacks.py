@@ -12,6 +12,7 @@ import pytest
 from balanced_gan import InputError, Settings
 from balanced_gan.runs.registry import create_run
 from balanced_gan.training import callbacks, monitors
+from balanced_gan.training.clock import Budget
 
 
 @pytest.fixture
@@ -94,7 +95,8 @@ def test_the_last_checkpoint_must_be_written(run, monkeypatch):
 def test_a_best_that_could_not_be_kept_is_not_recorded(run, faces, monkeypatch, capsys):
     monkeypatch.setattr(monitors, "save_networks", lambda *_: full_disk())
     health = monitors.Health(run, callbacks.Clock())
-    evaluations = monitors.Evaluations(run, callbacks.Clock(), faces[:20], 5, health)
+    budget = Budget(callbacks.Clock(), None, None)
+    evaluations = monitors.Evaluations(run, budget, faces[:20], 5, health)
     evaluations.rows = []
     evaluations.set_model(SimpleNamespace(discriminator=None))
     evaluations.attempt(lambda: evaluations._keep({"step": 1, "minutes": 1, "mmd": 0.5}, None))
@@ -109,7 +111,8 @@ def test_the_best_networks_are_never_replaced_by_worse_ones(run, faces, monkeypa
 
     def session():
         health = monitors.Health(run, callbacks.Clock())
-        evaluations = monitors.Evaluations(run, callbacks.Clock(), faces[:20], 5, health)
+        budget = Budget(callbacks.Clock(), None, None)
+        evaluations = monitors.Evaluations(run, budget, faces[:20], 5, health)
         evaluations.set_model(model)
         evaluations.on_train_begin()
         return evaluations

@@ -26,6 +26,18 @@ def test_signals_that_end_a_process_finish_the_batch(name):
     assert restored == signal.SIG_DFL
 
 
+def test_ctrl_c_while_the_terminal_is_held_is_not_lost(monkeypatch):
+    class Held:
+        def write(self, text):
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr("sys.stderr", Held())
+    asked = []
+    with finish_batch_on_interrupt(lambda: asked.append("once")):
+        signal.raise_signal(signal.SIGINT)
+    assert asked == ["once"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_what_nohup_switched_off_stays_off():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -36,9 +36,22 @@ def test_what_cannot_fit_is_refused_with_what_helps(train_py, monkeypatch):
 def test_the_limit_is_the_smallest_of_all(monkeypatch, tmp_path):
     total = memory.limit()
     assert total > 2**28
+    monkeypatch.setattr(memory, "_GROUPS", tmp_path)
+    own = tmp_path / "own"
+    monkeypatch.setattr(memory, "_OWN_GROUPS", own)
     container = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "_OF_CONTAINERS", (str(container), str(tmp_path / "none")))
     container.write_text(f"{2**27}\n")
     assert memory.limit() == 2**27
     container.write_text("max\n")
     assert memory.limit() >= total
+    # Slurm and systemd limit a group below the root, of the second or the first version.
+    for line, file in (
+        ("0::/slurm/job_7/step_0", "slurm/job_7/memory.max"),
+        ("4:cpu,memory:/job_7/task", "memory/job_7/memory.limit_in_bytes"),
+    ):
+        own.write_text(f"1:name=systemd:/else\n{line}\n")
+        limit = tmp_path / file
+        limit.parent.mkdir(parents=True)
+        limit.write_text(f"{2**26}\n")
+        assert memory.limit() == 2**26
+        limit.unlink()

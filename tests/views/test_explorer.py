@@ -1,3 +1,4 @@
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -85,6 +86,21 @@ def test_grey_pictures_without_their_training_pictures():
 
 def test_grey_pictures_are_enlarged_in_three_channels(explore_page):
     assert explore_page.enlarged(np.zeros((32, 32, 1), np.uint8)).shape == (384, 384, 3)
+
+
+def test_the_page_needs_no_proxy_to_this_machine(explore_page, monkeypatch):
+    monkeypatch.setenv("no_proxy", "example.org")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    def launch(**_):
+        assert os.environ["no_proxy"] == "example.org,127.0.0.1"
+        assert os.environ["NO_PROXY"] in ("127.0.0.1", os.environ["no_proxy"])  # one on Windows
+        return None, "http://127.0.0.1:7860", None
+
+    said = []
+    page = SimpleNamespace(launch=launch, block_thread=lambda: None, close=lambda: None)
+    explore_page.serve(page, False, said.append)
+    assert said == ["http://127.0.0.1:7860"]
 
 
 def test_saving_writes_picture_and_latent(explorer, tmp_path):

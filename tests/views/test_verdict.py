@@ -42,6 +42,10 @@ def measured(*distances):
             "Worse than at minute 50: the pictures are 2.0 times as far from the training pictures "
             f"as then; {KEPT}",
         ),
+        (  # after a crash, training went back to before the best
+            {"measured": [*measured(6, 5, 4), (70, 1), (59, 1.2)]},
+            "Still improving: the best pictures yet were measured at minute 70.",
+        ),
         # The distance of equal pictures may be just below 0.
         (
             {"measured": measured(6, 5, 4, 3, -0.1, 2)},
