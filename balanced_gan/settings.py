@@ -75,7 +75,7 @@ class Settings:
     mirror: bool = _pictures(True, "Flip pictures left to right at random.")
     # Without it, rare kinds of pictures become rarer in a long run: see training/oversampling.py.
     oversampling: float = _pictures(
-        2.0,
+        3.0,
         "Show unusual pictures more often, so that long runs do not forget them: 0 for never, "
         "higher for more. It takes full effect after 100,000 pictures.",
         0.0,

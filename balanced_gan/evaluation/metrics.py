@@ -1,9 +1,8 @@
 """Metrics of how good generated pictures are: NumPy arrays in, floats out.
 
-Every metric compares *samples* (generated pictures) with *real* pictures, preferably ones that
-the generator was not trained on. The sliced Wasserstein distance compares patches of the pictures
-themselves. All other metrics compare features (`balanced_gan.evaluation.features`), one row per
-picture.
+Every metric compares *samples* (generated pictures) with *real* ones, best such that were not
+trained on. The sliced Wasserstein distance compares patches of the pictures themselves, all others
+features (`balanced_gan.evaluation.features`), one row per picture.
 """
 
 from collections.abc import Sequence
@@ -87,8 +86,7 @@ def sliced_wasserstein(
 
 def _sides(side: int) -> list[int]:
     """The sides of a pyramid's levels in pixels, from the finest."""
-    smaller = (side + 1) // 2
-    return [side, *_sides(smaller)] if side >= 2 * SMALLEST_LEVEL else [side]
+    return [side, *_sides((side + 1) // 2)] if side >= 2 * SMALLEST_LEVEL else [side]
 
 
 def _places(count: int, side: int, random: np.random.Generator) -> NDArray[np.int64]:
