@@ -133,7 +133,7 @@ def main(folder, run, truncations, data):
         sets = {f"--truncation {each:g}": samples_of_run(run, each) for each in truncations}
         real = read(folder, Run(run).settings().image_size)
         publish(
-            "A run with wider latents",
+            "A run with narrower and wider latents",
             f"400 samples of a run of {len(list(Run(run).history_rows())):,} batches against "
             f"{len(real)} unseen pictures, as `--TYPE generate` makes them.",
             table(header, rows_of(sets, real, features)),
