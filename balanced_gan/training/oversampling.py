@@ -46,7 +46,8 @@ def sampling_weights(samples: Any, power: float) -> NDArray[np.float64]:
     others = in_batches(features, chosen, _AT_ONCE)
 
     def distance(rows):
-        return np.partition(distances(features(rows), others), _NEIGHBOUR)[:, _NEIGHBOUR]
+        nearest = np.partition(distances(features(rows), others), _NEIGHBOUR)
+        return nearest[:, _NEIGHBOUR].copy()  # a view would keep the other 499, too
 
     parts = [np.arange(start, min(start + _AT_ONCE, count)) for start in range(0, count, _AT_ONCE)]
     with ThreadPoolExecutor() as pool:  # OpenCV releases Python's lock

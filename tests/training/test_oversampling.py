@@ -1,9 +1,13 @@
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from balanced_gan.data.batches import batches
 from balanced_gan.data.cache import StoredPictures
 from balanced_gan.output.images import to_uint8
+from balanced_gan.training import oversampling
 from balanced_gan.training.oversampling import sampling_weights
 
 
@@ -67,3 +71,18 @@ def test_an_epoch_shows_pictures_by_their_weight(pictures, monkeypatch):
     assert set(seldom) == {0, 1} and np.mean(seldom) == pytest.approx(0.8, abs=0.15)
     # A resumed run sees the rest of what an uninterrupted one would have seen.
     assert shown(123)[4 * 113 :] == shown(10, first_batch=113)
+
+
+def test_memory_hardly_grows_with_the_number_of_pictures(faces, monkeypatch):
+    monkeypatch.setattr(oversampling, "ThreadPoolExecutor", lambda: ThreadPoolExecutor(1))
+
+    def peak(count):
+        pictures = np.resize(faces, (count, *faces.shape[1:]))
+        tracemalloc.start()
+        sampling_weights(pictures, 3.0)
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    # All distances of 2,500 pictures more would be 10 MB.
+    assert peak(3000) < peak(500) + 2e6
