@@ -188,7 +188,11 @@ class Settings:
     max_streak: int = _balance(16, "Most turns in a row for one network.", 1, 1_000_000)
 
     grid_every_epochs: int | None = _watching(
-        10, "Epochs between grids of pictures; more after 256 grids.", 1, 10**7, resumable=True
+        10,
+        "Epochs between grids of pictures; the interval grows after 256 grids.",
+        1,
+        10**7,
+        resumable=True,
     )
     grid_every_steps: int | None = _watching(
         None, "Steps between grids, in place of epochs.", 1, 10**9, resumable=True

@@ -16,7 +16,7 @@ from balanced_gan.runs.registry import all_runs, create_run
 from balanced_gan.terminal import program, quiet_import, require_package
 
 _SHOWN_FACES = 400  # on the sheet of a dry run
-_NAMED_SKIPS = 5  # bad files named, for one reason and in all; skipped.txt has the rest
+_NAMED_SKIPS = 5  # bad files named, for one reason and in all; skipped.txt has all
 
 
 def train(settings, run) -> None:

@@ -1,6 +1,6 @@
 """Metrics of how good generated pictures are: NumPy arrays in, floats out.
 
-Every metric compares *samples* (generated pictures) with *real* ones, best such that were not
+Every metric compares *samples* (generated pictures) with *real* ones, preferably ones that were not
 trained on. The sliced Wasserstein distance compares patches of the pictures themselves, all others
 features (`balanced_gan.evaluation.features`), one row per picture.
 """

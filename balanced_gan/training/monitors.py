@@ -53,7 +53,7 @@ class Grids(FileCallback):
         side: samples in each row and each column.
         every_steps: the interval in steps; 0 for no grids between the first and the last.
         thinned: whether the interval doubles after 256 grids, and then after each 128 more. An
-            epoch of twelve pictures is one step, and an hour of them had 5,000 grids.
+            epoch of twelve pictures is one step, and an hour would have thousands of grids.
         show: called with the path of each grid, or None.
     """
 
